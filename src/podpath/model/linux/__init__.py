@@ -1,0 +1,1 @@
+"""Kernel objects, one file each, named as iproute2 and netfilter name them."""
