@@ -1,0 +1,190 @@
+"""What a secret in text looks like: rules by shape, by the name before it, by the program that printed it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from podpath.bundle.secret_names import HINTS, LONG_KEY, NOT_PUBLIC_KEY, SECRET_WORD
+from podpath.bundle.secrets_in_text import REMOVED, Rule, Spans
+
+_MARK = re.escape(REMOVED)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode(), re.IGNORECASE | re.MULTILINE)
+
+
+def _pattern(pattern: str) -> Callable[[bytes], Spans]:
+    """Spans of the last group of a pattern that took part: that is the secret."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        return (match.span(match.lastindex or 0) for match in _compiled(pattern).finditer(content))
+
+    return find
+
+
+_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_BODY = re.compile(rb"(?:[A-Za-z0-9+/=\s:,-]|\\[nrt])*")
+_TAIL = re.compile(rb"(?:^[A-Za-z0-9+/=]{1,76}[ \t]*\r?\n){1,200}" + _END.pattern, re.MULTILINE)
+_MAX_PEM = 1 << 16
+
+
+def _private_keys(content: bytes) -> Iterator[tuple[int, int]]:
+    """PEM blocks (RFC 7468), over several lines or with line feeds escaped; cut off before or behind, what is left."""
+    at = 0
+    while begin := _BEGIN.search(content, at):
+        end = _END.search(content, begin.end(), begin.end() + _MAX_PEM)
+        body = _BODY.match(content, begin.end())
+        at = end.end() if end else max(begin.end(), body.end() if body else 0)
+        yield begin.start(), at
+    for tail in _TAIL.finditer(content):
+        yield tail.span()
+
+
+_HEADER_VALUE = r"""[^\r\n"'\\\]]"""
+
+SHAPES = (
+    Rule("private key", (b"private key",), _private_keys),
+    Rule(
+        "token (JWT)",  # eyJ is base64 of '{"', with which every JSON Web Token (RFC 7519) begins
+        (b"eyj",),
+        _pattern(r"((?-i:eyJ[\w-]{8,}\.[\w-]{2,}(?:\.[\w-]*)*|(?<![A-Za-z0-9])eyJ[\w+/-]{17,}={0,2}))"),
+    ),
+    Rule(
+        "access token",
+        (b"akia", b"asia", b"aiza", b"ghp_", b"gho_", b"ghs_", b"github_pat_", b"glpat-", b"xox", b"hvs."),
+        _pattern(
+            r"((?-i:(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{16}(?![A-Z0-9])|AIza[\w-]{35}|gh[pos]_\w{30,}|github_pat_\w{20,}"
+            r"|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|hvs\.[\w-]{20,}))"
+        ),
+    ),
+    Rule(
+        "credentials in a URL",
+        (b"://",),
+        # userinfo (RFC 3986, 3.2.1), and a password with a slash in it that should have been escaped
+        _pattern(
+            r"""://((?:\\.|[^\s/?#"'<>\\]){1,999}|[^\s/:@"'<>\\]{1,99}:(?!\d+[/?#])(?:\\.|[^\s"'<>\\]){0,999})(?=@)"""
+        ),
+    ),
+    Rule(
+        "authorization header",
+        (b"authorization", b"bearer"),
+        _pattern(
+            rf"""\bauthorization:[ \t]*\[?(?!{_MARK})({_HEADER_VALUE}*[^\s"'\\\]])"""
+            r"""|\bauthorization\\*["']?[ \t:=]*[\[\\"']*(?:basic|bearer|negotiate|token)[ \t]+"""
+            rf"""(?!{_MARK})({_HEADER_VALUE}+)"""
+            r"""|\bbearer[ \t]+((?=[^\s"'\\]{0,99}\d|[\w.~+/-]{20})[\w.~+/-]{6,}=*)"""
+        ),
+    ),
+)
+"""What is a secret by its looks, in any file. Safe inside JSON: no quote and no half of an escape is taken away."""
+
+_NOTHING = r"(?!(?:true|false|null|nil|none|~)\b)"
+_NEXT_FIELD = (
+    r"(?!\w+:(?:true|false|\d*)[\s}])"  # Go's %+v of a struct with an empty string: {password: help:false}
+)
+_BARE = rf"""((?:{_MARK}|\\.|[^\s"'\\])+)"""
+_NAME = rf"[\w./-]*{SECRET_WORD}"
+
+NAMED = (
+    Rule(
+        "secret by its name",
+        HINTS,
+        _pattern(
+            rf"""{SECRET_WORD}\\*["']?[ \t]*[:=][ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*)|\\+"([^"\n]*?)(?=\\+"|$))"""
+            rf"""|{SECRET_WORD}=(?!["'\\]){_NOTHING}{_BARE}"""
+            rf"""|(?:passw(?:or)?d|passphrase|pwd):[ \t]?(?!["'\\]){_NOTHING}{_NEXT_FIELD}{_BARE}"""
+            rf"""|{SECRET_WORD}:[ \t]?((?=[^\s"'\\]{{0,99}}\d)[^\s"'\\,;]{{8,}})"""
+        ),
+    ),
+    Rule(
+        "secret by its name",  # YAML: the rest of the line, or the indented lines of a block
+        HINTS,
+        _pattern(
+            rf"""^[ \t]*(?:-[ \t]+)*(?:{_NAME}|["']{_NAME}["'](?=:[ \t]+[a-z]))[ \t]*[:=][ \t]+"""
+            rf"""(?![{{\["'|>&*]){_NOTHING}([^\s][^\r\n]*)"""
+        ),
+    ),
+    Rule(
+        "secret by its name",
+        HINTS,
+        _pattern(
+            rf"""^([ \t]*)(?:-[ \t]+)*["']?{_NAME}["']?:[ \t]+[|>][-+0-9]*[ \t]*\r?\n"""
+            r"""((?:\1[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\n)+)"""
+        ),
+    ),
+    Rule(
+        "long key behind a name",
+        (b"token", b"passw", b"secret", b"credential", b"key"),
+        _pattern(
+            rf"""(?:token|passw|secret|credential|{NOT_PUBLIC_KEY})[\w.-]{{0,40}}"""
+            rf"""\\*["']?[ \t]*[:=][ \t]*\\*["']?(?<![A-Za-z0-9+/_-])({LONG_KEY})"""
+        ),
+    ),
+    Rule(
+        "cookie",
+        (b"cookie:",),
+        _pattern(rf"""\bcookie:[ \t]*(?!{_MARK})({_HEADER_VALUE}*={_HEADER_VALUE}*)"""),
+    ),
+)
+"""What is a secret by the name before it: for prose and configuration, not for what the kernel prints."""
+
+COMMAND = (
+    Rule(
+        "secret of a command",
+        (b"-",),
+        _pattern(
+            rf"""(?:^|[\s"'])--?[\w.-]*{SECRET_WORD}[ \t]+(?![-"'\\]){_BARE}"""
+            rf"""|(?:^|\s)(?:-u|--user)[ \t=]+(?!["'\\])([^\s:"'\\]+:(?:{_MARK}|\\.|[^\s"'\\])+)"""
+        ),
+    ),
+)
+"""What is a secret in a command line: the word behind a flag."""
+
+COREFILE = (
+    Rule(
+        "secret of a CoreDNS plugin",  # route53, azure, etcd, tsig
+        (b"key", b"secret", b"credential"),
+        _pattern(
+            r"^[ \t]*(?:aws_access_key|credentials|secret|client_secret|key)[ \t]+(?!\{)([^\s][^\r\n]*)"
+        ),
+    ),
+)
+
+_WG_KEY = re.compile(rb"[A-Za-z0-9+/]{43}=")
+
+
+def _wireguard(content: bytes) -> Iterator[tuple[int, int]]:
+    """Keys in ``wg show all dump``, wg(8): an interface has 5 columns, a peer 9; without the word ``all`` one less.
+
+    Public keys stay: they tell peers apart. In a line of another shape no key is public.
+    """
+    at = 0
+    for line in content.split(b"\n"):
+        columns = line.rstrip(b"\r").split(b"\t")
+        public = {5: 2, 4: 1, 9: 1, 8: 0}.get(len(columns))
+        for number, column in enumerate(columns):
+            for key in _WG_KEY.finditer(column) if number != public else ():
+                yield at + key.start(), at + key.end()
+            at += len(column) + 1
+        at += len(line) - len(line.rstrip(b"\r"))
+
+
+SPECIAL = {
+    "wg-show": Rule("WireGuard key", (b"=",), _wireguard),
+    "xfrm-state": Rule(
+        "IPsec key",
+        (b"0x",),  # ip-xfrm(8): ALGO-TYPE ALGO-NAME ALGO-KEYMAT
+        _pattern(r"(?:^|[\s\\])(?:enc|auth|auth-trunc|aead)[ \t]+\S+[ \t]+(0x[0-9a-f]+)"),
+    ),
+    "sysctl": Rule(
+        "key of the kernel",  # all zeros: not set
+        (b"fastopen_key", b"stable_secret"),
+        _pattern(r"(?:tcp_fastopen_key|stable_secret)[ \t]*=[ \t]*(?![-0: \t,]*$)([^\s][^\r\n]*)"),
+    ),
+}
+"""Secrets that the kernel prints, by source."""

@@ -1,0 +1,1 @@
+"""One file a fault: explanations of broken promises, and checks of state."""

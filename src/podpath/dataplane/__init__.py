@@ -1,0 +1,1 @@
+"""What happens: a connection traced through the network as its kernels would carry it."""

@@ -1,0 +1,229 @@
+"""A netfilter hook: every base chain that is registered there, in order of priority, conntrack and NAT in their places.
+
+Chains of both iptables back ends and of native nftables stand side by side (nf_register_net_hook). The order at one
+hook is by priority; NAT chains run inside the NAT hook, whatever priority they were given (nf_nat_core.c).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from podpath.dataplane.chains import Ruling, run_base_chain
+from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
+from podpath.dataplane.nat import apply_mapping, set_up, translate
+from podpath.dataplane.walk import Outcome, Walk
+from podpath.model.linux import netfilter as nl
+from podpath.model.linux.netfilter import CONNTRACK_PRIORITY, Chain, Table
+from podpath.model.linux.xtables import CtState
+from podpath.model.network import Netns
+from podpath.model.trace import Disposition, Step, Symptom
+
+DST_HOOKS = ("prerouting", "output")
+TRACKING_HOOKS = ("prerouting", "output")
+CONFIRMING_HOOKS = ("postrouting", "input")
+
+
+class Station(NamedTuple):
+    """One thing that happens at a hook: a filter chain, the conntrack look-up, or the NAT hook with its chains."""
+
+    priority: int
+    kind: str
+    """chain, conntrack or nat."""
+    chains: tuple[tuple[Table, Chain], ...] = ()
+
+
+_STATIONS: WeakKeyDictionary[Netns, dict[tuple[str, bool], tuple[Station, ...]]] = WeakKeyDictionary()
+
+
+def stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
+    """What happens at a hook of a namespace, in order; empty when no rule of any table stands there."""
+    known = _STATIONS.setdefault(netns, {})
+    key = (hook, v4)
+    if key not in known:
+        known[key] = _stations(netns, hook, v4=v4)
+    return known[key]
+
+
+def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
+    families = ("inet", "ip" if v4 else "ip6")
+    tables = [table for table in netns.tables if table.family in families]
+    if not any(chain.base is not None for table in tables for chain in table.chains.values()):
+        return ()
+    found: list[Station] = []
+    nat: list[tuple[int, Table, Chain]] = []
+    for table in tables:
+        for chain in table.chains.values():
+            base = chain.base
+            if base is None or base.hook != hook:
+                continue
+            if base.type == "nat":
+                nat.append((base.priority, table, chain))
+            else:
+                found.append(Station(base.priority, "chain", ((table, chain),)))
+    if hook in TRACKING_HOOKS:
+        found.append(Station(CONNTRACK_PRIORITY, "conntrack"))
+    if hook != "forward":
+        nat.sort(key=lambda item: item[0])
+        found.append(Station(-100 if hook in DST_HOOKS else 100, "nat", tuple((table, chain) for _, table, chain in nat)))
+    return tuple(sorted(found, key=lambda station: station.priority))
+
+
+def run_hook(walk: Walk, hook: str) -> Outcome:
+    """Everything at one hook. ``Outcome.NEXT`` when the packet lives on."""
+    name = hook.upper()
+    for station in stations(walk.netns, hook, v4=walk.v4):
+        if station.kind == "conntrack":
+            outcome = _conntrack(walk, name)
+        elif station.kind == "nat":
+            outcome = _nat(walk, hook, station)
+        else:
+            table, chain = station.chains[0]
+            outcome = _obey(walk, name, table, run_base_chain(table, chain, walk))
+        if outcome is Outcome.END:
+            return outcome
+    if hook in CONFIRMING_HOOKS and walk.ct is not None and walk.ct.entry is not None and not walk.ct.entry.confirmed:
+        walk.tracker.confirm(walk.netns.id, walk.ct.entry)
+    return _unseen(walk, hook)
+
+
+def run_bridge_hook(walk: Walk, hook: str) -> Outcome:
+    """The chains of nft family bridge (and ebtables-nft) at a hook of a bridge."""
+    for table in walk.netns.tables:
+        if table.family != "bridge":
+            continue
+        chains = [chain for chain in table.chains.values() if chain.base is not None and chain.base.hook == hook]
+        for chain in sorted(chains, key=lambda one: one.base.priority if one.base is not None else 0):
+            if _obey(walk, f"bridge {hook}", table, run_base_chain(table, chain, walk)) is Outcome.END:
+                return Outcome.END
+    return Outcome.NEXT
+
+
+def _unseen(walk: Walk, hook: str) -> Outcome:
+    """Rules that were not collected may stand here."""
+    for source in walk.netns.unread_tables:
+        if source.startswith("ip6") == walk.v4:
+            continue
+        question = f"the rules of {walk.netns.folder}/{source} were not collected: do they let this pass at {hook}?"
+        if walk.decider.unknown(question):
+            return walk.blind(hook.upper(), question)
+    return Outcome.NEXT
+
+
+def _conntrack(walk: Walk, hook: str) -> Outcome:
+    if walk.ct is not None:
+        return Outcome.NEXT
+    sysctls = walk.netns.sysctls
+    loose = sysctls is None or sysctls.number("net.netfilter.nf_conntrack_tcp_loose", 1) != 0
+    view = walk.tracker.look_up(walk.netns.id, walk.packet, loose=loose, related=walk.related)
+    walk.ct = view
+    if view.entry is not None and view.state is CtState.NEW and not view.entry.confirmed and sysctls is not None:
+        count = sysctls.number("net.netfilter.nf_conntrack_count")
+        most = sysctls.number("net.netfilter.nf_conntrack_max")
+        if count is not None and most and count >= most:
+            step = Step(
+                hook,
+                f"the conntrack table is full: {count} of {most} entries",
+                sysctls.origin("net.netfilter.nf_conntrack_count"),
+                kind="conntrack-full",
+                key="net.netfilter.nf_conntrack_max",
+                packet=walk.packet,
+            )
+            return walk.end(Disposition.NO_STATE, Symptom.TIMEOUT, step)
+    return Outcome.NEXT
+
+
+def _nat(walk: Walk, hook: str, station: Station) -> Outcome:
+    view = walk.ct
+    if view is None or view.entry is None or view.state is CtState.UNTRACKED:
+        return Outcome.NEXT
+    destination = hook in DST_HOOKS
+    entry = view.entry
+    if view.state is not CtState.RELATED and view.direction is Direction.ORIGINAL and not entry.confirmed:
+        if destination and not entry.dst_done:
+            entry.dst_done = True
+        elif not destination and not entry.src_done:
+            entry.src_done = True
+        else:
+            return Outcome.NEXT
+        return _first_packet(walk, hook, station, view)
+    translate(walk, hook.upper(), view, destination=destination)
+    return Outcome.NEXT
+
+
+def _first_packet(walk: Walk, hook: str, station: Station, view: CtView) -> Outcome:
+    """The NAT rules: the first chain that sets a mapping up wins."""
+    for table, chain in station.chains:
+        ruling = run_base_chain(table, chain, walk)
+        if isinstance(ruling.target, nl.Dnat | nl.Snat | nl.Masquerade | nl.Redirect | nl.Netmap):
+            return _map(walk, hook, table, ruling, view)
+        outcome = _obey(walk, hook.upper(), table, ruling)
+        if outcome is Outcome.END:
+            return outcome
+    return Outcome.NEXT
+
+
+def _map(walk: Walk, hook: str, table: Table, ruling: Ruling, view: CtView) -> Outcome:
+    mapping = set_up(walk, hook, ruling.target)
+    if isinstance(mapping, str):
+        rule = ruling.rule
+        return walk.blind(hook.upper(), mapping, table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain]))
+    before = walk.packet
+    apply_mapping(walk, view, mapping, destination=hook in DST_HOOKS)
+    what = "destination" if hook in DST_HOOKS else "source"
+    text = f"{what} translated: {before} => {walk.packet}"
+    walk.note_rule(hook.upper(), text, table, ruling.chain, ruling.rule, hook=hook, kind="", packet=walk.packet)
+    return Outcome.NEXT
+
+
+def _obey(walk: Walk, hook: str, table: Table, ruling: Ruling) -> Outcome:
+    """What a filter chain decided."""
+    target, rule = ruling.target, ruling.rule
+    match target:
+        case nl.Accept() | nl.Continue() | nl.Noop() | nl.Return():
+            if rule is not None and hook in ("FORWARD", "INPUT", "OUTPUT") and table.name not in ("raw", "mangle", "nat"):
+                walk.note_rule(hook, "accepted", table, ruling.chain, rule, hook=hook.lower())
+            return Outcome.NEXT
+        case nl.Notrack():
+            walk.ct = UNTRACKED
+            walk.note_rule(hook, "not tracked", table, ruling.chain, rule, kind="notrack", hook=hook.lower())
+            return Outcome.NEXT
+        case nl.Drop():
+            kind = "rule-drop" if rule is not None else "chain-policy-drop"
+            text = "dropped" if rule is not None else "dropped: no rule accepts it and the chain's policy is DROP"
+            walk.note_rule(hook, text, table, ruling.chain, rule, kind=kind, hook=hook.lower(), packet=walk.packet)
+            symptom = Symptom.NOT_PERMITTED if hook == "OUTPUT" and walk.packet.protocol == 17 else Symptom.TIMEOUT
+            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), symptom)
+        case nl.Reject(how=how):
+            walk.note_rule(hook, f"rejected with {how}", table, ruling.chain, rule, kind="rule-reject", hook=hook.lower(), packet=walk.packet)
+            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), reject_symptom(how))
+        case nl.Queue(bypass=bypass):
+            question = f"what the program behind queue {target.number} decides" + (" (it may be absent: bypass)" if bypass else "")
+            return walk.blind(hook, question, table.origin(rule) if rule is not None else walk.netns.source(table.name))
+        case nl.Tproxy():
+            return walk.blind(hook, "whether a transparent proxy takes the packet", table.origin(rule) if rule else walk.netns.source(table.name))
+        case nl.UnknownTarget(text=text):
+            origin = table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain])
+            return walk.blind(hook, f"what this does: {text}", origin)
+    return Outcome.NEXT
+
+
+DENIED = {
+    "PREROUTING": Disposition.DENIED_FORWARD,
+    "INPUT": Disposition.DENIED_IN,
+    "FORWARD": Disposition.DENIED_FORWARD,
+    "OUTPUT": Disposition.DENIED_OUT,
+    "POSTROUTING": Disposition.DENIED_OUT,
+}
+
+
+def reject_symptom(how: str) -> Symptom:
+    """What the client sees of a REJECT (measured; RFC 1122 3.2.2.1)."""
+    if how in ("tcp-reset", "icmp-port-unreachable", "icmp6-port-unreachable"):
+        return Symptom.REFUSED
+    if "net" in how or how == "icmp6-no-route":
+        return Symptom.NET_UNREACHABLE
+    if "proto" in how:
+        return Symptom.PROTOCOL_UNREACHABLE
+    return Symptom.HOST_UNREACHABLE
+

@@ -1,0 +1,147 @@
+"""Layer 2: who is on a segment, who answers for an address, and where a MAC address is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from podpath.dataplane.routing import FibKey, address_type, fib_of
+from podpath.model.addr import is_v4
+from podpath.model.linux.link import Link
+from podpath.model.network import Netns, Network
+
+CABLES = frozenset({"", "bond", "vlan", "team", "veth", "macvlan", "hv_netvsc", "ipvlan"})
+"""Kinds of host devices that lead out of the machine when their other end is not in the bundle."""
+
+
+class Station(NamedTuple):
+    """A device of a namespace, on some segment."""
+
+    netns: Netns
+    link: Link
+
+
+def is_wire(network: Network, netns: Netns, link: Link) -> bool:
+    """Whether a device leads to the network between the nodes: nothing in the bundle is its other end."""
+    if not netns.is_host or link.kind not in CABLES or link.kind == "loopback" or link.name == "lo":
+        return False
+    return (netns.id, link.name) not in network.peers and not _pod_side(netns, link)
+
+
+def _pod_side(netns: Netns, link: Link) -> bool:
+    """A veth of the host without an address leads to some Pod whose namespace was not collected."""
+    return link.kind == "veth" and not any(a.dev == link.name and a.scope == "global" for a in netns.addresses or ())
+
+
+_WIRES: WeakKeyDictionary[Network, tuple[Station, ...]] = WeakKeyDictionary()
+
+
+def wires(network: Network) -> tuple[Station, ...]:
+    """All devices by which nodes reach each other."""
+    known = _WIRES.get(network)
+    if known is None:
+        known = _WIRES[network] = tuple(
+            Station(netns, link)
+            for netns in network.namespaces.values()
+            if netns.is_host
+            for link in (netns.links or {}).values()
+            if is_wire(network, netns, link)
+        )
+    return known
+
+
+def stations(network: Network, netns: Netns, dev: str) -> Iterator[Station]:
+    """The other devices on the segment that a device of a namespace is attached to, without the underlay."""
+    links = netns.links or {}
+    link = links.get(dev)
+    if link is None:
+        return
+    if link.kind == "bridge":
+        yield from _ports(network, netns, link.name, "")
+        return
+    peer = network.peers.get((netns.id, dev))
+    if peer is None:
+        return
+    other = network.namespaces.get(peer[0])
+    other_link = (other.links or {}).get(peer[1]) if other is not None else None
+    if other is None or other_link is None:
+        return
+    master = (other.links or {}).get(other_link.master) if other_link.master else None
+    if master is not None and master.kind == "bridge":
+        yield Station(other, master)
+        yield from _ports(network, other, master.name, other_link.name)
+    else:
+        yield Station(other, other_link)
+
+
+def _ports(network: Network, netns: Netns, bridge: str, without: str) -> Iterator[Station]:
+    for link in (netns.links or {}).values():
+        if link.master != bridge or link.name == without:
+            continue
+        peer = network.peers.get((netns.id, link.name))
+        other = network.namespaces.get(peer[0]) if peer is not None else None
+        other_link = (other.links or {}).get(peer[1]) if other is not None and peer is not None else None
+        if other is not None and other_link is not None:
+            yield Station(other, other_link)
+
+
+def answers(station: Station, target: int, asker: int) -> bool:
+    """Whether a host answers ``who-has target tell asker`` on a device (arp.c, arp_process; ndisc.c)."""
+    netns, link = station
+    if not link.up:
+        return False
+    if address_type(netns, target) == "LOCAL":
+        return _may_answer(netns, link.name, target)
+    return is_v4(target) and _proxies(netns, link.name, target, asker)
+
+
+def _may_answer(netns: Netns, dev: str, target: int) -> bool:
+    own = netns.addresses_by_value.get(target)
+    if not is_v4(target):
+        return own is not None and own.dev == dev
+    ignore = max(_conf(netns, "all", "arp_ignore"), _conf(netns, dev, "arp_ignore"))
+    return ignore == 0 or (own is not None and own.dev == dev and ignore < 3)
+
+
+def _proxies(netns: Netns, dev: str, target: int, asker: int) -> bool:
+    """proxy_arp: on for all or the device, forwarding on, and a route to the target by another device."""
+    if not (_conf(netns, "all", "proxy_arp") or _conf(netns, dev, "proxy_arp")):
+        return any(n.proxy and n.dst == target and n.dev == dev for n in netns.neighbors or ())
+    if not _conf(netns, dev, "forwarding"):
+        return False
+    result = fib_of(netns, v4=True).lookup(FibKey(target, asker, dev))
+    return result.type == "unicast" and any(hop.dev != dev for hop in result.hops)
+
+
+def _conf(netns: Netns, dev: str, name: str) -> int:
+    return (netns.sysctls.conf(dev, name) or 0) if netns.sysctls is not None else 0
+
+
+def wire_answerer(network: Network, asking: Netns, target: int) -> Station | None:
+    """The node device on the underlay that answers for an address; None when none in the bundle does."""
+    for netns_id, dev in network.owners.get(target, ()):
+        netns = network.namespaces[netns_id]
+        if netns is asking or not netns.is_host:
+            continue
+        entrance = entrance_of(network, netns, dev)
+        if entrance is not None:
+            return entrance
+    return None
+
+
+def entrance_of(network: Network, netns: Netns, dev: str) -> Station | None:
+    """The device by which frames for an address on ``dev`` come in from the underlay: itself, or a bridge's uplink."""
+    link = (netns.links or {}).get(dev)
+    if link is None:
+        return None
+    if is_wire(network, netns, link):
+        return Station(netns, link)
+    if link.kind == "bridge":
+        for port in (netns.links or {}).values():
+            if port.master == dev and is_wire(network, netns, port):
+                return Station(netns, port)
+    if link.name == "lo" or link.kind == "dummy":
+        uplinks = [other for other in (netns.links or {}).values() if is_wire(network, netns, other)]
+        return Station(netns, uplinks[0]) if uplinks else None
+    return None

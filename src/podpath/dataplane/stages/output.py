@@ -1,0 +1,149 @@
+"""A process sends: route, source address, OUTPUT, POSTROUTING (ip_output.c, route.c, netfilter/ipv4)."""
+
+from __future__ import annotations
+
+from podpath.dataplane.hooks import run_hook
+from podpath.dataplane.routing import FibKey, FibResult, fib_of, is_loopback, select_address
+from podpath.dataplane.walk import Outcome, Walk
+from podpath.model.addr import format_addr
+from podpath.model.flow import TCP
+from podpath.model.linux.route import NextHop
+from podpath.model.origin import Origin
+from podpath.model.trace import Disposition, Step, Symptom
+
+NULL_SYMPTOMS_LOCAL = {
+    "blackhole": Symptom.INVALID,
+    "unreachable": Symptom.HOST_UNREACHABLE,
+    "prohibit": Symptom.ACCESS,
+}
+"""What a local sender gets from a null route (fib_props, fib_semantics.c; measured)."""
+UNSPECIFIED = 0
+
+
+def fib_key(walk: Walk, *, src: int, iif: str) -> FibKey:
+    """The look-up for the packet at hand."""
+    packet = walk.packet
+    return FibKey(packet.dst, src, iif, "", packet.mark, packet.tos, packet.protocol, packet.sport, packet.dport, packet.uid)
+
+
+def pick_hop(walk: Walk, result: FibResult) -> NextHop | None:
+    """One next hop of a route, by weight."""
+    if not result.hops:
+        return None
+    if len(result.hops) == 1:
+        return result.hops[0]
+    return result.hops[walk.decider.random([hop.weight for hop in result.hops], "multipath")]
+
+
+def route_text(result: FibResult) -> str:
+    """A route in one line."""
+    return f"route {result.route.origin.text or result.route.dst}" if result.route is not None else f"route: {result.type}"
+
+
+def route_output(walk: Walk) -> Outcome:
+    """Look up the way out and the source address; TCP looks up once more with the source (ip_route_connect)."""
+    if (walk.netns.routes if walk.v4 else walk.netns.routes6) is None:
+        return walk.blind("route", f"the routes of {walk.netns.folder} were not collected")
+    source = walk.packet.src
+    result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=source, iif="lo"))
+    outcome = _take(walk, result)
+    if outcome is not Outcome.NEXT:
+        return outcome
+    if source == UNSPECIFIED:
+        chosen = _source(walk, result)
+        if chosen is None:
+            step = Step("route", f"no source address for {format_addr(walk.packet.dst)} on {walk.oif}", result.origin, kind="no-route")
+            return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
+        walk.change(src=chosen)
+        if walk.packet.protocol == TCP and not fib_of(walk.netns, v4=walk.v4).simple:
+            result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=chosen, iif="lo"))
+            outcome = _take(walk, result)
+            if outcome is not Outcome.NEXT:
+                return outcome
+    if walk.first_packet is None:
+        walk.first_packet = walk.packet
+    walk.note("route", route_text(result), result.origin, dev=walk.oif, packet=walk.packet)
+    return Outcome.NEXT
+
+
+def _take(walk: Walk, result: FibResult) -> Outcome:
+    """Follow a look-up's result, or end with what the sender sees."""
+    dst = format_addr(walk.packet.dst)
+    walk.fib = result
+    match result.type:
+        case "unicast":
+            walk.hop = pick_hop(walk, result)
+            walk.oif = walk.hop.dev if walk.hop is not None else ""
+            return Outcome.NEXT
+        case "local" | "anycast":
+            walk.hop, walk.oif = None, "lo"
+            return Outcome.NEXT
+        case "none":
+            step = Step("route", f"no route to {dst}", walk.netns.source("ip-route.json"), kind="no-route", packet=walk.packet)
+            return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
+        case "unknown":
+            return walk.blind("route", result.question, result.origin)
+        case "broadcast" | "multicast":
+            step = Step("route", f"{dst} is a {result.type} address", result.origin, kind="wrong-route", packet=walk.packet)
+            return walk.end(Disposition.MISDELIVERED, Symptom.ACCESS, step)
+    step = Step("route", f"{result.type} route for {dst}", result.origin, kind="null-route", packet=walk.packet)
+    return walk.end(Disposition.NULL_ROUTED, NULL_SYMPTOMS_LOCAL.get(result.type, Symptom.TIMEOUT), step)
+
+
+def _source(walk: Walk, result: FibResult) -> int | None:
+    """Source selection: the route's hint, else the device's address (fib_result_prefsrc, ipv6_dev_get_saddr)."""
+    dst = walk.packet.dst
+    if result.type == "local":
+        if is_loopback(dst):
+            return dst
+        return result.route.prefsrc if result.route is not None and result.route.prefsrc is not None else dst
+    if result.route is not None and result.route.prefsrc is not None:
+        return result.route.prefsrc
+    towards = walk.hop.gateway if walk.v4 and walk.hop is not None and walk.hop.gateway is not None else dst
+    chosen = select_address(walk.netns, walk.oif, towards)
+    return chosen.addr if chosen is not None else None
+
+
+def output_hook(walk: Walk) -> Outcome:
+    """LOCAL_OUT; a changed destination or mark is routed again (ip_route_me_harder)."""
+    walk.iif = ""
+    walk.local_out = True
+    before = walk.packet
+    outcome = run_hook(walk, "output")
+    if outcome is Outcome.END:
+        return outcome
+    after = walk.packet
+    if (before.dst, before.mark, before.tos, before.src) == (after.dst, after.mark, after.tos, after.src):
+        return Outcome.NEXT
+    if before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple:
+        return Outcome.NEXT
+    result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=after.src, iif="lo"))
+    outcome = _take(walk, result)
+    if outcome is not Outcome.NEXT:
+        return outcome
+    if walk.v4 and is_loopback(after.src) and walk.oif != "lo" and not _localnet_allowed(walk, walk.oif):
+        step = Step(
+            "route",
+            f"source {format_addr(after.src)} may not leave by {walk.oif}: route_localnet is 0",
+            _origin(walk, f"net.ipv4.conf.{walk.oif.replace('.', '/')}.route_localnet"),
+            kind="martian",
+            key=f"net.ipv4.conf.{walk.oif.replace('.', '/')}.route_localnet",
+            packet=after,
+        )
+        return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, step)
+    walk.note("route", f"again: {route_text(result)}", result.origin, dev=walk.oif)
+    return Outcome.NEXT
+
+
+def _localnet_allowed(walk: Walk, dev: str) -> bool:
+    sysctls = walk.netns.sysctls
+    return sysctls is not None and bool((sysctls.conf("all", "route_localnet") or 0) or (sysctls.conf(dev, "route_localnet") or 0))
+
+
+def _origin(walk: Walk, key: str) -> Origin:
+    return walk.netns.sysctls.origin(key) if walk.netns.sysctls is not None else walk.netns.source("sysctl")
+
+
+def postrouting_hook(walk: Walk) -> Outcome:
+    """POST_ROUTING: source NAT, then the entry is confirmed."""
+    return run_hook(walk, "postrouting")

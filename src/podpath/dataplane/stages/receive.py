@@ -1,0 +1,182 @@
+"""A frame arrives: device, PREROUTING, the routing decision with its source checks, INPUT (ip_input.c, route.c)."""
+
+from __future__ import annotations
+
+from podpath.dataplane.hooks import run_hook
+from podpath.dataplane.routing import FibKey, fib_of
+from podpath.dataplane.stages.output import fib_key, pick_hop, route_text
+from podpath.dataplane.walk import Outcome, Walk
+from podpath.model.addr import BROADCAST_V4, LOOPBACK_V4, MULTICAST_V4, THIS_NETWORK_V4, format_addr
+from podpath.model.linux.sysctl import conf_key
+from podpath.model.origin import Origin
+from podpath.model.trace import Disposition, Step, Symptom
+
+NULL_SYMPTOMS = {
+    "blackhole": Symptom.TIMEOUT,
+    "unreachable": Symptom.HOST_UNREACHABLE,
+    "prohibit": Symptom.HOST_UNREACHABLE,
+}
+"""What a forwarded sender gets from a null route (ip_error; measured)."""
+
+
+def sysctl_origin(walk: Walk, key: str) -> Origin:
+    """The line of a sysctl in the namespace at hand."""
+    return walk.netns.sysctls.origin(key) if walk.netns.sysctls is not None else walk.netns.source("sysctl")
+
+
+def conf_or(walk: Walk, dev: str, name: str, default: int = 0) -> int:
+    """A per-device parameter of IPv4."""
+    sysctls = walk.netns.sysctls
+    value = sysctls.conf(dev, name) if sysctls is not None else None
+    return default if value is None else value
+
+
+def receive(walk: Walk) -> Outcome:
+    """The device takes the frame, or does not; a bridge port hands it to its bridge."""
+    links = walk.netns.links
+    if links is None:
+        return walk.blind("device", f"the devices of {walk.netns.folder} were not collected")
+    link = links.get(walk.iif)
+    if link is None:
+        return walk.blind("device", f"device {walk.iif} is not in {walk.netns.folder}")
+    if not link.up:
+        step = Step("device", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=walk.packet)
+        return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
+    if walk.packet.length > link.mtu and link.kind in ("veth", "vxlan") and walk.inner is None:
+        text = f"{link.name} takes no frame of {walk.packet.length} bytes: its MTU is {link.mtu}"
+        step = Step("device", text, link.origin, kind="too-big-silent", dev=link.name, packet=walk.packet)
+        return walk.end(Disposition.TOO_BIG, Symptom.HANGS, step)
+    program = walk.netns.tc_devices.get(link.name)
+    if program and walk.decider.unknown(f"what {program} on {link.name} of {walk.netns.folder} does to what comes in"):
+        return walk.blind("tc", f"what {program} on {link.name} does", walk.netns.source("tc-filter"))
+    if link.master:
+        master = links.get(link.master)
+        if master is not None and master.kind == "bridge":
+            return Outcome.BRIDGE
+        if master is not None:
+            walk.iif = master.name
+    return Outcome.NEXT
+
+
+def prerouting(walk: Walk) -> Outcome:
+    """Layer 3 takes the packet if it is for this host, then PRE_ROUTING, once (ip_rcv, ip_sabotage_in)."""
+    link = (walk.netns.links or {}).get(walk.iif)
+    if walk.dst_mac and link is not None and link.mac and walk.dst_mac != link.mac and not walk.looped:
+        text = f"the frame is for {walk.dst_mac}, but {link.name} is {link.mac}"
+        step = Step("device", text, link.origin, kind="neighbor-wrong", dev=link.name, key=walk.dst_mac, packet=walk.packet)
+        return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
+    walk.dst_mac = ""
+    if walk.pre_done:
+        walk.pre_done = False
+        return Outcome.NEXT
+    return run_hook(walk, "prerouting")
+
+
+def route_input(walk: Walk) -> Outcome:
+    """The routing decision (ip_route_input_slow)."""
+    if walk.looped:
+        return Outcome.LOCAL
+    if (walk.netns.routes if walk.v4 else walk.netns.routes6) is None:
+        return walk.blind("route", f"the routes of {walk.netns.folder} were not collected")
+    martian = _martian(walk) if walk.v4 else None
+    if martian is not None:
+        return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, martian)
+    result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=walk.packet.src, iif=walk.iif))
+    walk.fib = result
+    dst = format_addr(walk.packet.dst)
+    if result.type == "unknown":
+        return walk.blind("route", result.question, result.origin)
+    if result.type in ("local", "anycast"):
+        wrong = _source_check(walk)
+        if wrong is not None:
+            return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
+        walk.oif = ""
+        return Outcome.LOCAL
+    closed = _forwarding_off(walk)
+    if closed is not None:
+        return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, closed)
+    if result.type == "none":
+        step = Step("route", f"no route to {dst}", walk.netns.source("ip-route.json"), kind="no-route", packet=walk.packet)
+        return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
+    if result.type != "unicast":
+        kind = "null-route" if result.type in NULL_SYMPTOMS else "wrong-route"
+        step = Step("route", f"{result.type} route for {dst}", result.origin, kind=kind, packet=walk.packet)
+        return walk.end(Disposition.NULL_ROUTED, NULL_SYMPTOMS.get(result.type, Symptom.TIMEOUT), step)
+    wrong = _source_check(walk)
+    if wrong is not None:
+        return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
+    walk.hop = pick_hop(walk, result)
+    walk.oif = walk.hop.dev if walk.hop is not None else ""
+    walk.note("route", route_text(result), result.origin, dev=walk.oif)
+    return Outcome.FORWARD
+
+
+def _martian(walk: Walk) -> Step | None:
+    """Sources and destinations that no host accepts from a wire."""
+    packet = walk.packet
+    key = conf_key(walk.iif, "route_localnet")
+    localnet = conf_or(walk, "all", "route_localnet") or conf_or(walk, walk.iif, "route_localnet")
+    if packet.src in MULTICAST_V4 or packet.src == BROADCAST_V4 or packet.src in THIS_NETWORK_V4 or packet.dst in THIS_NETWORK_V4:
+        text = f"{format_addr(packet.src)} -> {format_addr(packet.dst)} cannot come from a wire"
+        return Step("route", text, walk.netns.source("ip-route.json"), kind="martian", packet=packet)
+    if (packet.src in LOOPBACK_V4 or packet.dst in LOOPBACK_V4) and not localnet and walk.iif != "lo":
+        text = f"a loopback address on {walk.iif}: route_localnet is 0"
+        return Step("route", text, sysctl_origin(walk, key), kind="martian", key=key, packet=packet)
+    return None
+
+
+def _forwarding_off(walk: Walk) -> Step | None:
+    """Forwarding is a switch of the device the packet came in by; IPv6 reads the one for all (ip6_forward)."""
+    sysctls = walk.netns.sysctls
+    if sysctls is None:
+        return None
+    if walk.v4:
+        key = conf_key(walk.iif, "forwarding")
+        value = sysctls.number(key)
+        if value is None:
+            key = "net.ipv4.ip_forward"
+            value = sysctls.number(key, 1)
+    else:
+        key = "net.ipv6.conf.all.forwarding"
+        value = sysctls.number(key, 1)
+    if value:
+        return None
+    if walk.v4 and sysctls.number("net.ipv4.ip_forward") == 0:
+        key = "net.ipv4.ip_forward"
+    text = f"not forwarded: {key} is 0"
+    return Step("route", text, sysctls.origin(key), kind="forwarding-off", key=key, dev=walk.iif, packet=walk.packet)
+
+
+def _source_check(walk: Walk) -> Step | None:
+    """``fib_validate_source``: is there a way back, by this device if rp_filter is strict."""
+    if not walk.v4:
+        return None
+    packet = walk.packet
+    strict = max(conf_or(walk, "all", "rp_filter"), conf_or(walk, walk.iif, "rp_filter"))
+    accept_local = conf_or(walk, "all", "accept_local") or conf_or(walk, walk.iif, "accept_local")
+    valid_mark = conf_or(walk, "all", "src_valid_mark") or conf_or(walk, walk.iif, "src_valid_mark")
+    own = walk.netns.addresses_by_value.get(packet.src)
+    if own is not None and not accept_local:
+        text = f"the source {format_addr(packet.src)} is this host's own address ({own.dev})"
+        return Step("source check", text, own.origin, kind="martian", key="own-address", dev=walk.iif, packet=packet)
+    if not strict:
+        return None
+    mark = packet.mark if valid_mark else 0
+    back = fib_of(walk.netns, v4=True).lookup(FibKey(packet.src, packet.dst, "lo", "", mark, packet.tos))
+    if back.type == "unknown":
+        return None
+    key = conf_key("all", "rp_filter") if conf_or(walk, "all", "rp_filter") >= strict else conf_key(walk.iif, "rp_filter")
+    if back.type == "local" and accept_local:
+        return None
+    if back.type != "unicast":
+        text = f"rp_filter={strict}: no route back to {format_addr(packet.src)}"
+        return Step("source check", text, sysctl_origin(walk, key), kind="rp-filter", key=key, dev=walk.iif, packet=packet)
+    if strict == 1 and all(hop.dev != walk.iif for hop in back.hops):
+        text = f"rp_filter=1: {format_addr(packet.src)} came in by {walk.iif}, but the way back is {route_text(back)}"
+        return Step("source check", text, sysctl_origin(walk, key), kind="rp-filter", key=key, dev=walk.iif, packet=packet)
+    return None
+
+
+def input_hook(walk: Walk) -> Outcome:
+    """LOCAL_IN."""
+    return run_hook(walk, "input")

@@ -1,0 +1,320 @@
+"""A question is a connection: the first packet out, the reply back, then full-size data.
+
+``trace_flow`` follows all of it, over every choice, and says what may be said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from podpath.dataplane.conntrack import CtView, Direction, Tracker
+from podpath.dataplane.decisions import Choice, Decider, explore, probability, success_bounds
+from podpath.dataplane.pipeline import Stage, run
+from podpath.dataplane.reach import cluster_address, pod_entrance, underlay_knows_pods
+from podpath.dataplane.segment import Station
+from podpath.dataplane.stages.forward import path_mtu
+from podpath.dataplane.stages.output import route_output
+from podpath.dataplane.stages.underlay import deliver_by_address
+from podpath.dataplane.walk import Walk
+from podpath.model.addr import format_addr
+from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Flow, Packet
+from podpath.model.linux.conntrack import Tuple
+from podpath.model.linux.xtables import CtState
+from podpath.model.network import Netns, Network
+from podpath.model.origin import NOWHERE
+from podpath.model.refs import NetnsId
+from podpath.model.trace import Answer, Branch, Disposition, Step, Symptom, Verdict
+
+SYN, SYN_ACK, ACK = 2, 18, 24
+MOST_RESENDS = 6
+"""How often a sender may shrink its packets before the walk gives up."""
+ETHERNET_MTU = 1500
+"""What is assumed of hosts that are not in the bundle."""
+HEADERS = {TCP: 40, UDP: 28}
+
+
+def trace_flow(network: Network, flow: Flow) -> Answer:
+    """Everything that can happen to a connection, and the verdict over it."""
+    leaves, complete = explore(lambda decider: _Question(network, flow, decider).answer())
+    branches = tuple(_weighed(branch, choices) for choices, branch in leaves)
+    low, high = success_bounds([(choices, branch.works) for choices, branch in leaves])
+    if not complete:
+        low, high = 0.0, 1.0 if high > 0 else 0.0
+    return Answer(flow, branches, _verdict(low, high), low if high - low < 1e-9 else None, _questions(branches, low, high))
+
+
+def _verdict(low: float, high: float) -> Verdict:
+    nearly = 1e-6
+    if high < nearly:
+        return Verdict.FAILS
+    if low > 1 - nearly:
+        return Verdict.WORKS
+    if low > nearly and high < 1 - nearly:
+        return Verdict.SOMETIMES
+    return Verdict.SOMETIMES if high - low < nearly else Verdict.UNKNOWN
+
+
+def _questions(branches: tuple[Branch, ...], low: float, high: float) -> tuple[str, ...]:
+    if high - low < 1e-9:
+        return ()
+    asked = dict.fromkeys(question for branch in branches for question in branch.assumptions)
+    asked |= dict.fromkeys(b.end.last.text for b in branches if b.disposition is Disposition.INSUFFICIENT_INFO)
+    return tuple(asked)
+
+
+def _weighed(branch: Branch, choices: tuple[Choice, ...]) -> Branch:
+    assumptions = tuple(f"{choice.question}: {'no' if choice.chosen == 0 else 'yes'}" for choice in choices if not choice.is_random)
+    return msgspec.structs.replace(branch, probability=probability(choices), assumptions=assumptions)
+
+
+@dataclass
+class _Question:
+    """One run over one way: the legs of a connection, one after the other."""
+
+    network: Network
+    flow: Flow
+    decider: Decider
+    tracker: Tracker = field(default_factory=Tracker)
+    walks: list[Walk] = field(default_factory=list)
+    client: Packet | None = None
+    """The request as the client's socket has it."""
+    seen: Packet | None = None
+    """The request as the server sees it."""
+    exit_place: tuple[NetnsId, str] | None = None
+    server: tuple[NetnsId, int, int] | None = None
+
+    def answer(self) -> Branch:
+        """All legs, until one fails."""
+        request = self._request()
+        if request.disposition is Disposition.EXITS_NETWORK:
+            return self._outside(request)
+        if request.disposition is not Disposition.ACCEPTED:
+            return self._ends(request)
+        self.seen, self.server = request.packet, request.server
+        reply = self._send("reply", request.netns, self._reply_packet(request.packet))
+        return self._after_reply(reply)
+
+    def _after_reply(self, reply: Walk) -> Branch:
+        lost = self._lost(reply)
+        if lost is not None:
+            return lost
+        if self.flow.size and self.flow.protocol in (TCP, UDP):
+            return self._data()
+        return self._branch(works=True, symptom=Symptom.NONE)
+
+    # --- the first packet -----------------------------------------------------------------------------------------
+
+    def _request(self) -> Walk:
+        flow = self.flow
+        packet = Packet(
+            flow.protocol,
+            flow.src or 0,
+            flow.dst,
+            flow.sport,
+            flow.dport,
+            length=60 if flow.v4 else 80,
+            tcp_flags=SYN,
+            icmp_type=8 if flow.v4 else 128,
+            uid=flow.uid,
+        )
+        if flow.netns:
+            netns = self.network.namespaces.get(flow.netns)
+            if netns is None:
+                return self._unseen("request", packet, f"the network namespace {flow.netns} is not in the bundle")
+            walk = self._send("request", netns, packet)
+            self.client = walk.first_packet or packet
+            return walk
+        self.client = packet
+        entrance = self._entrance(flow.dst)
+        if entrance is None:
+            return self._unseen("request", packet, f"which node gets packets from outside for {format_addr(flow.dst)}")
+        return self._arrive("request", entrance, packet)
+
+    def _entrance(self, addr: int) -> Station | None:
+        """Where a packet from outside enters: at the holder of the address; a balancer's address may come in anywhere."""
+        station = deliver_by_address(self.network, addr)
+        if station is not None:
+            return station
+        if addr in self.network.cluster.pods_by_ip:
+            return pod_entrance(self.network, addr, self.decider)
+        if addr in self.network.cluster.external_service_addresses:
+            nodes = sorted(netns.id for netns in self.network.namespaces.values() if netns.is_host and netns.addresses)
+            if not nodes:
+                return None
+            chosen = self.network.namespaces[nodes[self.decider.unknown(f"which node gets packets for {format_addr(addr)}", len(nodes))]]
+            return next((s for a in chosen.addresses or () if (s := deliver_by_address(self.network, a.addr)) is not None), None)
+        return None
+
+    def _outside(self, request: Walk) -> Branch:
+        """The request left for a host that we do not see: does it belong there, and can it answer?"""
+        packet = request.packet
+        if cluster_address(self.network, packet.dst):
+            request.retag("wrong-route", f"{format_addr(packet.dst)} is an address of the cluster, but the packet leaves it")
+            return self._branch(works=False, symptom=Symptom.TIMEOUT)
+        if packet.dst in self.network.cluster.external_service_addresses:
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        self.seen, self.exit_place = packet, request.exit_place
+        self.server = (NetnsId(""), packet.dst, packet.dport)
+        back = msgspec.structs.replace(self._reply_packet(packet), mark=0)
+        station = deliver_by_address(self.network, packet.src)
+        if station is None:
+            if not underlay_knows_pods(self.network, packet, self.flow, self.decider):
+                text = f"the source {format_addr(packet.src)} is unknown outside: nobody can answer it"
+                request.retag("source-unanswerable", text)
+                return self._branch(works=False, symptom=Symptom.TIMEOUT)
+            station = pod_entrance(self.network, packet.src, self.decider)
+        if station is None:
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        return self._after_reply(self._arrive("reply", station, back))
+
+    # --- the reply ------------------------------------------------------------------------------------------------
+
+    def _reply_packet(self, request: Packet) -> Packet:
+        return Packet(
+            request.protocol,
+            request.dst,
+            request.src,
+            request.sport if request.protocol in (ICMP, ICMPV6) else request.dport,
+            request.dport if request.protocol in (ICMP, ICMPV6) else request.sport,
+            length=60 if request.v4 else 80,
+            tcp_flags=SYN_ACK,
+            icmp_type=0 if request.v4 else 129,
+        )
+
+    def _lost(self, reply: Walk) -> Branch | None:
+        """None when the reply reached the asking socket with the addresses it expects."""
+        if reply.disposition is Disposition.INSUFFICIENT_INFO:
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        client, got = self.client, reply.packet
+        if client is None:
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        if self.flow.netns:
+            home = reply.disposition is Disposition.ACCEPTED and reply.netns.id == self.flow.netns
+        else:
+            home = reply.disposition is Disposition.EXITS_NETWORK
+        if home and (got.src, got.sport, got.dst, got.dport) == (client.dst, client.dport, client.src, client.sport):
+            return None
+        if home and client.protocol in (ICMP, ICMPV6) and (got.src, got.dst) == (client.dst, client.src):
+            return None
+        if home and (got.src, got.sport) != (client.dst, client.dport):
+            text = f"the reply comes from {format_addr(got.src)}:{got.sport}, but the client asked {format_addr(client.dst)}:{client.dport}"
+            reply.retag("reply-not-untranslated", text, Disposition.REPLY_LOST)
+        elif reply.disposition in (Disposition.ACCEPTED, Disposition.EXITS_NETWORK):
+            where = reply.netns.id if reply.disposition is Disposition.ACCEPTED else "the network outside"
+            reply.retag("reply-elsewhere", f"the reply to {format_addr(got.dst)} goes to {where}, not to the client", Disposition.REPLY_LOST)
+        return self._branch(works=False, symptom=Symptom.TIMEOUT)
+
+    # --- full-size data -------------------------------------------------------------------------------------------
+
+    def _data(self) -> Branch:
+        client, seen = self.client, self.seen
+        if client is None or seen is None or self.server is None:
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        there = msgspec.structs.replace(client, tcp_flags=ACK, mark=0, ttl=64)
+        back = msgspec.structs.replace(self._reply_packet(seen), tcp_flags=ACK)
+        ends = (self.flow.netns or None, self.server[0] or None)
+        most = min(self._device_mtu(ends[0], there), self._device_mtu(ends[1], back), self.flow.size + HEADERS[self.flow.protocol])
+        for sender, packet in ((ends[0], there), (ends[1], back)):
+            failed = self._stream(sender, packet, most)
+            if failed is not None:
+                return failed
+        return self._branch(works=True, symptom=Symptom.NONE)
+
+    def _device_mtu(self, netns_id: NetnsId | None, packet: Packet) -> int:
+        """The MTU a host builds its segments for: of its route, and told to the other side as MSS (tcp_mss)."""
+        netns = self.network.namespaces.get(netns_id) if netns_id is not None else None
+        if netns is None or netns.links is None:
+            return ETHERNET_MTU
+        probe = Walk(self.network, Decider(), Tracker(), "probe", netns, packet)
+        route_output(probe)
+        return path_mtu(probe) if probe.oif else ETHERNET_MTU
+
+    def _stream(self, sender: NetnsId | None, packet: Packet, most: int) -> Branch | None:
+        """Full-size packets one way; the sender shrinks them when it is told (tcp_v4_mtu_reduced)."""
+        size = most
+        for _ in range(MOST_RESENDS):
+            sized = msgspec.structs.replace(packet, length=size)
+            if sender is not None:
+                walk = self._send("data", self.network.namespaces[sender], sized)
+            else:
+                station = deliver_by_address(self.network, packet.dst)
+                if station is None:
+                    return None
+                walk = self._arrive("data", station, sized)
+            if walk.disposition in (Disposition.ACCEPTED, Disposition.EXITS_NETWORK):
+                return None
+            if walk.disposition is Disposition.INSUFFICIENT_INFO:
+                return self._branch(works=None, symptom=Symptom.UNKNOWN)
+            if not walk.too_big or walk.too_big >= size or not self._told(walk, sender):
+                return self._branch(works=False, symptom=Symptom.HANGS)
+            size = walk.too_big
+        return self._branch(works=False, symptom=Symptom.HANGS)
+
+    def _told(self, big: Walk, sender: NetnsId | None) -> bool:
+        """Whether the ICMP error about a packet that is too big reaches its sender."""
+        offending = big.packet
+        error = Packet(
+            ICMP if offending.v4 else ICMPV6,
+            0,
+            offending.src,
+            0,
+            0,
+            icmp_type=3 if offending.v4 else 2,
+            icmp_code=4 if offending.v4 else 0,
+            length=576,
+            df=False,
+        )
+        walk = Walk(self.network, self.decider, self.tracker, "data icmp", big.netns, error)
+        walk.related = offending
+        entry = big.ct.entry if big.ct is not None else None
+        if entry is not None and big.ct is not None:
+            other = Direction.REPLY if big.ct.direction is Direction.ORIGINAL else Direction.ORIGINAL
+            walk.ct = CtView(CtState.RELATED, entry, other)
+            walk.related = _as_sent(offending, entry.original if big.ct.direction is Direction.ORIGINAL else entry.reply)
+        run(walk, Stage.ROUTE_OUTPUT)
+        self.walks.append(walk)
+        if sender is None:
+            return walk.disposition is Disposition.EXITS_NETWORK
+        if walk.disposition is Disposition.ACCEPTED and walk.netns.id == sender:
+            return True
+        walk.retag("too-big-silent", "the ICMP error that tells the sender the MTU never reaches it")
+        return False
+
+    # --- walking --------------------------------------------------------------------------------------------------
+
+    def _send(self, leg: str, netns: Netns, packet: Packet) -> Walk:
+        walk = Walk(self.network, self.decider, self.tracker, leg, netns, packet)
+        run(walk, Stage.ROUTE_OUTPUT)
+        self.walks.append(walk)
+        return walk
+
+    def _arrive(self, leg: str, station: Station, packet: Packet) -> Walk:
+        walk = Walk(self.network, self.decider, self.tracker, leg, station.netns, packet, iif=station.link.name)
+        run(walk, Stage.RECEIVE)
+        self.walks.append(walk)
+        return walk
+
+    def _unseen(self, leg: str, packet: Packet, question: str) -> Walk:
+        nowhere = Netns(NetnsId(""), "", "")
+        walk = Walk(self.network, self.decider, self.tracker, leg, nowhere, packet)
+        walk.end(Disposition.INSUFFICIENT_INFO, Symptom.UNKNOWN, Step("start", question, NOWHERE, kind="unreadable"))
+        self.walks.append(walk)
+        return walk
+
+    def _ends(self, request: Walk) -> Branch:
+        if request.disposition is Disposition.INSUFFICIENT_INFO:
+            self.server = request.server
+            self.seen = request.packet if request.server is not None else None
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        return self._branch(works=False, symptom=request.symptom)
+
+    def _branch(self, *, works: bool | None, symptom: Symptom) -> Branch:
+        traces = tuple(walk.trace() for walk in self.walks)
+        return Branch(1.0, (), traces, works, symptom, self.server, self.seen.src if self.seen is not None else None)
+
+
+def _as_sent(offending: Packet, one: Tuple) -> Packet:
+    """The packet an ICMP error quotes, with the addresses its sender used."""
+    return msgspec.structs.replace(offending, src=one.src, dst=one.dst, sport=one.sport, dport=one.dport)

@@ -1,0 +1,1 @@
+"""Promises against traces: the broken ones, their causes, ranked."""

@@ -1,0 +1,1 @@
+"""What is promised: the connections that Kubernetes objects say must work, or must not."""

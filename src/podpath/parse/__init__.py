@@ -1,0 +1,1 @@
+"""Text to facts: one pure function for each command that printed it."""

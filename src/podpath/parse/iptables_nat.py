@@ -1,0 +1,80 @@
+"""What the NAT targets of iptables take: addresses, ports and options (iptables-extensions(8), DNAT, SNAT ...)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from podpath.model.linux.netfilter import Dnat, Masquerade, Netmap, Redirect, Snat
+from podpath.parse.iptables_values import addresses, dashed_ports, port, prefix
+
+Span = tuple[int, int]
+
+
+class Mapped(NamedTuple):
+    """To what a NAT target maps."""
+
+    addr: Span | None
+    port: Span | None
+    base: str
+    """Not empty: port ``base + n`` becomes the n-th of the range (``p-q/base``)."""
+
+
+def mapped(text: str) -> Mapped:
+    """``a[-b][:p[-q][/base]]``; an IPv6 address before a port stands in brackets."""
+    if text.startswith("["):
+        inside, _, ports = text[1:].rpartition("]")
+        where = inside.replace("]-[", "-")
+    elif text.count(":") > 1:
+        where, ports = text, ""
+    else:
+        where, colon, ports = text.partition(":")
+        ports = colon + ports
+    if ports and not ports.startswith(":"):
+        raise ValueError(f"not an address with a port: {text}")
+    span, base = _ports(ports[1:]) if ports else (None, "")
+    if not (where or span):
+        raise ValueError("it maps to nothing")
+    return Mapped(addresses(where) if where else None, span, base)
+
+
+def _ports(text: str) -> tuple[Span, str]:
+    ports, slash, base = text.partition("/")
+    span = dashed_ports(ports)
+    if not span[0] or (slash and not port(base)):
+        raise ValueError(f"not a port: {text}")
+    return span, str(port(base)) if slash else ""
+
+
+def _flags(values: Mapping[str, str], base: str = "") -> str:
+    """The options that choose among several mappings, as written; a base port as ``base=``."""
+    flags = [name for name in ("--random", "--random-fully", "--persistent") if name in values]
+    return " ".join((*flags, *([f"base={base}"] if base else [])))
+
+
+def dnat(values: Mapping[str, str]) -> Dnat:
+    """``-j DNAT``."""
+    to = mapped(values["--to-destination"])
+    return Dnat(to.addr, to.port, _flags(values, to.base))
+
+
+def snat(values: Mapping[str, str]) -> Snat:
+    """``-j SNAT``."""
+    to = mapped(values["--to-source"])
+    return Snat(to.addr, to.port, _flags(values, to.base))
+
+
+def masquerade(values: Mapping[str, str]) -> Masquerade:
+    """``-j MASQUERADE``."""
+    span = dashed_ports(values["--to-ports"]) if "--to-ports" in values else None
+    return Masquerade(span, _flags(values))
+
+
+def redirect(values: Mapping[str, str]) -> Redirect:
+    """``-j REDIRECT``; ``--random`` only says which port of a range."""
+    return Redirect(dashed_ports(values["--to-ports"]) if "--to-ports" in values else None)
+
+
+def netmap(values: Mapping[str, str]) -> Netmap:
+    """``-j NETMAP``."""
+    return Netmap(prefix(values["--to"]))

@@ -1,0 +1,1 @@
+"""Words and pictures: a diagnosis as text, JSON, SARIF and the like."""
