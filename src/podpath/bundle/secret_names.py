@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORDS = (
     r"token|passw(?:or)?d|passphrase|(?<=[_.-])pass|pwd|psk|secret|credential"
@@ -14,7 +15,7 @@ SECRET_WORD = rf"(?:(?:{_WORDS})s?)"
 
 What only begins so is no secret: ``tokenFile``, ``tlsPrivateKeyFile`` and ``secretName`` say where one is."""
 
-HINTS = (b"token", b"pass", b"pwd", b"psk", b"secret", b"credential", b"key", b"data")
+HINTS = (b"token", b"pass", b"pwd", b"psk", b"secret", b"credential", b"key", b"certificate")
 """One of these is in every name that ``SECRET_WORD`` matches; lower case."""
 
 LONG_KEY = (
@@ -29,6 +30,7 @@ _SECRET_INSIDE = re.compile(rf"token|passw|secret|credential|{NOT_PUBLIC_KEY}", 
 _LONG = re.compile(rf"{LONG_KEY}\Z")
 
 
+@lru_cache(maxsize=1 << 14)
 def names_secret(name: str) -> bool:
     """Whether what has this name (a flag, a field, a variable) is a secret: ``--bind-password``, ``clientSecret``."""
     return _SECRET_NAME.search(name) is not None

@@ -13,8 +13,8 @@ _MARK = re.escape(REMOVED)
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[bytes]:
-    return re.compile(pattern.encode(), re.IGNORECASE | re.MULTILINE)
+def _compiled(pattern: str, case: re.RegexFlag = re.IGNORECASE) -> re.Pattern[bytes]:
+    return re.compile(pattern.encode(), case | re.MULTILINE)
 
 
 def _pattern(pattern: str) -> Callable[[bytes], Spans]:
@@ -26,6 +26,41 @@ def _pattern(pattern: str) -> Callable[[bytes], Spans]:
     return find
 
 
+def _lines(pattern: str, hints: str) -> Callable[[bytes], Spans]:
+    """As ``_pattern``, tried only on lines in which a hint occurs: an expression like these is slow on a long log."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        compiled = _compiled(pattern)
+        done = 0
+        for hint in _compiled(hints, re.NOFLAG).finditer(content.lower()):
+            if hint.start() < done:
+                continue
+            start = content.rfind(b"\n", 0, hint.start()) + 1
+            done = content.find(b"\n", hint.end())
+            done = len(content) if done < 0 else done
+            for match in compiled.finditer(content, start, done):
+                yield match.span(match.lastindex or 0)
+
+    return find
+
+
+def _blocks(pattern: str, hints: str) -> Callable[[bytes], Spans]:
+    """As ``_pattern``, tried only at the beginning of lines in which a hint occurs; a match may go beyond its line."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        tried = -1
+        for hint in _compiled(hints, re.NOFLAG).finditer(content.lower()):
+            start = content.rfind(b"\n", 0, hint.start()) + 1
+            if start <= tried:
+                continue
+            tried = start
+            if match := _compiled(pattern).match(content, start, max(start, hint.end() + _MAX_BLOCK)):
+                yield match.span(match.lastindex or 0)
+
+    return find
+
+
+_MAX_BLOCK = 1 << 16
 _BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(rb"(?:[A-Za-z0-9+/=\s:,-]|\\[nrt])*")
@@ -90,39 +125,46 @@ _NEXT_FIELD = (
 _BARE = rf"""((?:{_MARK}|\\.|[^\s"'\\])+)"""
 _NAME = rf"[\w./-]*{SECRET_WORD}"
 
+_HINTS = "|".join(hint.decode() for hint in HINTS)
+
 NAMED = (
     Rule(
         "secret by its name",
         HINTS,
-        _pattern(
-            rf"""{SECRET_WORD}\\*["']?[ \t]*[:=][ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*)|\\+"([^"\n]*?)(?=\\+"|$))"""
-            rf"""|{SECRET_WORD}=(?!["'\\]){_NOTHING}{_BARE}"""
-            rf"""|(?:passw(?:or)?d|passphrase|pwd):[ \t]?(?!["'\\]){_NOTHING}{_NEXT_FIELD}{_BARE}"""
-            rf"""|{SECRET_WORD}:[ \t]?((?=[^\s"'\\]{{0,99}}\d)[^\s"'\\,;]{{8,}})"""
+        _lines(
+            rf"""{SECRET_WORD}(?:\\*["']?[ \t]*[:=][ \t]*(?:"((?:[^"\\\n]|\\.)*)|'([^'\n]*)|\\+"([^"\n]*?)(?=\\+"|$))"""
+            rf"""|=(?!["'\\]){_NOTHING}{_BARE}"""
+            r"""|(?:(?<=passwd)|(?<=password)|(?<=passphrase)|(?<=pwd)):[ \t]?(?!["'\\])"""
+            rf"""{_NOTHING}{_NEXT_FIELD}{_BARE}"""
+            r"""|:[ \t]?((?=[^\s"'\\]{0,99}\d)[^\s"'\\,;]{8,}))""",
+            _HINTS,
         ),
     ),
     Rule(
-        "secret by its name",  # YAML: the rest of the line, or the indented lines of a block
+        "secret by its name",  # YAML: the rest of the line
         HINTS,
-        _pattern(
+        _lines(
             rf"""^[ \t]*(?:-[ \t]+)*(?:{_NAME}|["']{_NAME}["'](?=:[ \t]+[a-z]))[ \t]*[:=][ \t]+"""
-            rf"""(?![{{\["'|>&*]){_NOTHING}([^\s][^\r\n]*)"""
+            rf"""(?![{{\["'|>&*]){_NOTHING}([^\s][^\r\n]*)""",
+            _HINTS,
         ),
     ),
     Rule(
-        "secret by its name",
+        "secret by its name",  # YAML: the indented lines of a block
         HINTS,
-        _pattern(
+        _blocks(
             rf"""^([ \t]*)(?:-[ \t]+)*["']?{_NAME}["']?:[ \t]+[|>][-+0-9]*[ \t]*\r?\n"""
-            r"""((?:\1[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\n)+)"""
+            r"""((?:\1[ \t]+[^\n]*(?:\n|\Z)|[ \t]*\n)+)""",
+            _HINTS,
         ),
     ),
     Rule(
         "long key behind a name",
-        (b"token", b"passw", b"secret", b"credential", b"key"),
-        _pattern(
+        HINTS,
+        _lines(
             rf"""(?:token|passw|secret|credential|{NOT_PUBLIC_KEY})[\w.-]{{0,40}}"""
-            rf"""\\*["']?[ \t]*[:=][ \t]*\\*["']?(?<![A-Za-z0-9+/_-])({LONG_KEY})"""
+            rf"""\\*["']?[ \t]*[:=][ \t]*\\*["']?(?<![A-Za-z0-9+/_-])({LONG_KEY})""",
+            _HINTS,
         ),
     ),
     Rule(

@@ -98,25 +98,25 @@ def _write_folder(place: str, parts: Iterable[tuple[str, bytes]]) -> None:
     if os.path.lexists(place) and not (os.path.isdir(place) and not os.listdir(place)):
         raise BundleError(f"{printable(place)} is there already and not an empty folder: name a new one")
     parent, name = os.path.split(place)
-    unfinished = tempfile.mkdtemp(prefix=f".{name}.", suffix=".unfinished", dir=parent)
-    try:
+    with contextlib.ExitStack() as cleanup:
+        unfinished = tempfile.mkdtemp(prefix=f".{name}.", suffix=".unfinished", dir=parent)
+        cleanup.callback(shutil.rmtree, unfinished, ignore_errors=True)
         for path, content in parts:
             file = os.path.join(unfinished, path)
             os.makedirs(os.path.dirname(file), exist_ok=True)
             with open(file, "xb") as out:
                 out.write(content)
         os.rename(unfinished, place)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        cleanup.pop_all()
 
 
 def _write_archive(place: str, parts: Iterable[tuple[str, bytes]], when: int) -> None:
     if os.path.isdir(place):
         raise BundleError(f"{printable(place)} is a folder: name a file to write an archive to")
     parent, name = os.path.split(place)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{name}.", suffix=".unfinished", dir=parent)
-    try:
+    with contextlib.ExitStack() as cleanup:
+        handle, unfinished = tempfile.mkstemp(prefix=f".{name}.", suffix=".unfinished", dir=parent)
+        cleanup.callback(os.unlink, unfinished)
         with open(handle, "wb") as file:
             with (
                 _compressed(file, _compression(place) or "", when) as packed,
@@ -129,10 +129,7 @@ def _write_archive(place: str, parts: Iterable[tuple[str, bytes]], when: int) ->
             file.flush()
             os.fsync(file.fileno())  # else a crash after the rename may leave an empty file of the right name
         os.replace(unfinished, place)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
+        cleanup.pop_all()
 
 
 @contextlib.contextmanager

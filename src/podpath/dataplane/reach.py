@@ -26,6 +26,19 @@ def cluster_address(network: Network, addr: int) -> bool:
     return any(addr in prefix for node in cluster.nodes.values() for prefix in node.pod_cidrs)
 
 
+_EXTERNAL: WeakKeyDictionary[Network, frozenset[int]] = WeakKeyDictionary()
+
+
+def external_service_addresses(network: Network) -> frozenset[int]:
+    """Addresses of load balancers and externalIPs: some node, or a balancer outside, takes their packets."""
+    known = _EXTERNAL.get(network)
+    if known is None:
+        services = network.cluster.services.values()
+        balancers = (ingress.ip for s in services for ingress in s.status.load_balancer.ingress if ingress.ip is not None)
+        known = _EXTERNAL[network] = frozenset((*balancers, *(ip for s in services for ip in s.spec.external_ips)))
+    return known
+
+
 def in_node_network(network: Network, addr: int) -> bool:
     """Whether an address lies in a subnet of the underlay (flat networks give Pods addresses of it)."""
     subnets = _subnets(network)

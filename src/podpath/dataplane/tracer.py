@@ -12,7 +12,7 @@ import msgspec
 from podpath.dataplane.conntrack import CtView, Direction, Tracker
 from podpath.dataplane.decisions import Choice, Decider, explore, probability, success_bounds
 from podpath.dataplane.pipeline import Stage, run
-from podpath.dataplane.reach import cluster_address, pod_entrance, underlay_knows_pods
+from podpath.dataplane.reach import cluster_address, external_service_addresses, pod_entrance, underlay_knows_pods
 from podpath.dataplane.segment import Station
 from podpath.dataplane.stages.forward import path_mtu
 from podpath.dataplane.stages.output import route_output
@@ -35,9 +35,12 @@ ETHERNET_MTU = 1500
 HEADERS = {TCP: 40, UDP: 28}
 
 
-def trace_flow(network: Network, flow: Flow) -> Answer:
-    """Everything that can happen to a connection, and the verdict over it."""
-    leaves, complete = explore(lambda decider: _Question(network, flow, decider).answer())
+def trace_flow(network: Network, flow: Flow, *, any_listener: bool = False) -> Answer:
+    """Everything that can happen to a connection, and the verdict over it.
+
+    ``any_listener``: whether a socket waits is not asked; what reaches the namespace has arrived.
+    """
+    leaves, complete = explore(lambda decider: _Question(network, flow, decider, any_listener).answer())
     branches = tuple(_weighed(branch, choices) for choices, branch in leaves)
     low, high = success_bounds([(choices, branch.works) for choices, branch in leaves])
     if not complete:
@@ -76,6 +79,7 @@ class _Question:
     network: Network
     flow: Flow
     decider: Decider
+    any_listener: bool = False
     tracker: Tracker = field(default_factory=Tracker)
     walks: list[Walk] = field(default_factory=list)
     client: Packet | None = None
@@ -139,7 +143,7 @@ class _Question:
             return station
         if addr in self.network.cluster.pods_by_ip:
             return pod_entrance(self.network, addr, self.decider)
-        if addr in self.network.cluster.external_service_addresses:
+        if addr in external_service_addresses(self.network):
             nodes = sorted(netns.id for netns in self.network.namespaces.values() if netns.is_host and netns.addresses)
             if not nodes:
                 return None
@@ -153,7 +157,7 @@ class _Question:
         if cluster_address(self.network, packet.dst):
             request.retag("wrong-route", f"{format_addr(packet.dst)} is an address of the cluster, but the packet leaves it")
             return self._branch(works=False, symptom=Symptom.TIMEOUT)
-        if packet.dst in self.network.cluster.external_service_addresses:
+        if packet.dst in external_service_addresses(self.network):
             return self._branch(works=None, symptom=Symptom.UNKNOWN)
         self.seen, self.exit_place = packet, request.exit_place
         self.server = (NetnsId(""), packet.dst, packet.dport)
@@ -285,13 +289,13 @@ class _Question:
     # --- walking --------------------------------------------------------------------------------------------------
 
     def _send(self, leg: str, netns: Netns, packet: Packet) -> Walk:
-        walk = Walk(self.network, self.decider, self.tracker, leg, netns, packet)
+        walk = Walk(self.network, self.decider, self.tracker, leg, netns, packet, any_listener=self.any_listener)
         run(walk, Stage.ROUTE_OUTPUT)
         self.walks.append(walk)
         return walk
 
     def _arrive(self, leg: str, station: Station, packet: Packet) -> Walk:
-        walk = Walk(self.network, self.decider, self.tracker, leg, station.netns, packet, iif=station.link.name)
+        walk = Walk(self.network, self.decider, self.tracker, leg, station.netns, packet, iif=station.link.name, any_listener=self.any_listener)
         run(walk, Stage.RECEIVE)
         self.walks.append(walk)
         return walk

@@ -51,6 +51,7 @@ class Walk:
     leg: str
     netns: Netns
     packet: Packet
+    any_listener: bool = False
     iif: str = ""
     oif: str = ""
     phys_in: str = ""

@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from podpath.model.addr import format_addr, is_v4
-from podpath.model.flow import SCTP, TCP, UDP, endpoint_text, protocol_name
+from podpath.model.flow import SCTP, TCP, UDP, protocol_name
 from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.networkpolicy import NetworkPolicy, Peer, PolicyPort, PolicyRule
 from podpath.model.kube.pod import Pod
@@ -172,8 +172,10 @@ def _asked(cluster: Cluster, subject: Pod, other: _Other, wanted: _Wanted, direc
                 return PolicyVerdict(True, direction, policies, policy, index, text)
     names = ", ".join(policy.meta.name for policy in policies)
     way = "to" if direction == EGRESS else "from"
-    text = f"{direction.lower()} of {name} is limited by NetworkPolicy {names}: no rule allows {way} {other.name} {wanted}"
-    return PolicyVerdict(False, direction, policies, text=text)
+    limited = f"{direction.lower()} of {name} is limited by NetworkPolicy {names}"
+    return PolicyVerdict(
+        False, direction, policies, text=f"{limited}: no rule allows {way} {other.name} {wanted}"
+    )
 
 
 def _rule_matches(
@@ -273,8 +275,3 @@ def _peer_selectors(cluster: Cluster) -> Iterator[LabelSelector]:
         for policy in policies:
             for rule in (*policy.spec.ingress, *policy.spec.egress):
                 yield from (peer.pod_selector for peer in rule.peers if peer.pod_selector is not None)
-
-
-def describe(verdict: PolicyVerdict, addr: int, port: int) -> str:
-    """The sentence of a denial, with where it was going."""
-    return f"{verdict.text} ({endpoint_text(addr, port)})"

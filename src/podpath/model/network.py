@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from podpath.model.kube.cluster import Cluster
-from podpath.model.linux.agents import KubeletConfig, KubeProxyConfig
+from podpath.model.linux.agents import KubeletConfig, KubeProxyConfig, LogLine
 from podpath.model.linux.cni import CniConfig
 from podpath.model.linux.conntrack import ConntrackEntry
 from podpath.model.linux.counters import ConntrackStats, Qdisc, SnmpCounters
@@ -82,7 +82,7 @@ class Node:
     kubelet: KubeletConfig | None = None
     kube_proxy: KubeProxyConfig | None = None
     cni: tuple[CniConfig, ...] | None = None
-    log_lines: tuple[Origin, ...] = ()
+    log_lines: tuple[LogLine, ...] = ()
     """Lines of component logs that tell something."""
 
 

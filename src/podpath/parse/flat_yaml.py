@@ -109,13 +109,13 @@ class _Reader:
         if BLOCK.fullmatch(value):
             self.block = True
             return True
+        if re.split(r"\s#", value)[0].strip() in EMPTY:
+            return True
         values = list(_flow(value)) if value.startswith("[") else [_scalar(value)]
-        if value[0] in "{&*!" and value not in EMPTY:
-            return False
         kept = tuple(one for one in values if one is not None)
         if len(kept) < len(values):
             return False
-        if (kept and kept[0] not in EMPTY) or (value.startswith("[") and kept):
+        if any(kept):
             self.settings[path] = Setting(kept, line, value.startswith("["))
         return True
 

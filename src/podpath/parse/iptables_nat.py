@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import lru_cache
 
 from podpath.model.linux.netfilter import Dnat, Masquerade, Netmap, Redirect, Snat
 from podpath.parse.iptables_values import addresses, dashed_ports, port, prefix
@@ -11,33 +11,26 @@ from podpath.parse.iptables_values import addresses, dashed_ports, port, prefix
 Span = tuple[int, int]
 
 
-class Mapped(NamedTuple):
-    """To what a NAT target maps."""
+def mapped(text: str) -> tuple[Span | None, Span | None, str]:
+    """Addresses, ports and base port of ``a[-b][:p[-q][/base]]``; an IPv6 address before a port stands in brackets.
 
-    addr: Span | None
-    port: Span | None
-    base: str
-    """Not empty: port ``base + n`` becomes the n-th of the range (``p-q/base``)."""
-
-
-def mapped(text: str) -> Mapped:
-    """``a[-b][:p[-q][/base]]``; an IPv6 address before a port stands in brackets."""
+    With a base port, port ``base + n`` becomes the n-th of the range.
+    """
+    where, colon, ports = text.partition(":")
     if text.startswith("["):
         inside, _, ports = text[1:].rpartition("]")
-        where = inside.replace("]-[", "-")
-    elif text.count(":") > 1:
-        where, ports = text, ""
-    else:
-        where, colon, ports = text.partition(":")
-        ports = colon + ports
-    if ports and not ports.startswith(":"):
+        where, colon, ports = inside.replace("]-[", "-"), ports[:1], ports[1:]
+    elif ":" in ports:
+        where, colon, ports = text, "", ""
+    if (colon or ports) and not (colon == ":" and ports):
         raise ValueError(f"not an address with a port: {text}")
-    span, base = _ports(ports[1:]) if ports else (None, "")
+    span, base = _ports(ports) if ports else (None, "")
     if not (where or span):
         raise ValueError("it maps to nothing")
-    return Mapped(addresses(where) if where else None, span, base)
+    return (addresses(where) if where else None), span, base
 
 
+@lru_cache(maxsize=1 << 12)
 def _ports(text: str) -> tuple[Span, str]:
     ports, slash, base = text.partition("/")
     span = dashed_ports(ports)
@@ -46,7 +39,7 @@ def _ports(text: str) -> tuple[Span, str]:
     return span, str(port(base)) if slash else ""
 
 
-def _flags(values: Mapping[str, str], base: str = "") -> str:
+def _flags(values: Mapping[str, str], base: str) -> str:
     """The options that choose among several mappings, as written; a base port as ``base=``."""
     flags = [name for name in ("--random", "--random-fully", "--persistent") if name in values]
     return " ".join((*flags, *([f"base={base}"] if base else [])))
@@ -54,20 +47,20 @@ def _flags(values: Mapping[str, str], base: str = "") -> str:
 
 def dnat(values: Mapping[str, str]) -> Dnat:
     """``-j DNAT``."""
-    to = mapped(values["--to-destination"])
-    return Dnat(to.addr, to.port, _flags(values, to.base))
+    addr, span, base = mapped(values["--to-destination"])
+    return Dnat(addr, span, _flags(values, base) if base or len(values) > 1 else "")
 
 
 def snat(values: Mapping[str, str]) -> Snat:
     """``-j SNAT``."""
-    to = mapped(values["--to-source"])
-    return Snat(to.addr, to.port, _flags(values, to.base))
+    addr, span, base = mapped(values["--to-source"])
+    return Snat(addr, span, _flags(values, base))
 
 
 def masquerade(values: Mapping[str, str]) -> Masquerade:
     """``-j MASQUERADE``."""
     span = dashed_ports(values["--to-ports"]) if "--to-ports" in values else None
-    return Masquerade(span, _flags(values))
+    return Masquerade(span, _flags(values, ""))
 
 
 def redirect(values: Mapping[str, str]) -> Redirect:

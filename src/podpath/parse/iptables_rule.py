@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from podpath.model.linux.netfilter import Continue, Goto, Item, Jump, Rule, Target, UnknownTarget
+from podpath.model.linux.netfilter import Continue, Goto, Jump, Rule, Target, UnknownTarget
 from podpath.model.linux.xtables import (
     AddressMatch,
     FragmentMatch,
@@ -23,7 +24,8 @@ from podpath.parse.iptables_targets import VERDICTS, TargetModule
 from podpath.parse.iptables_values import device, prefix, protocol
 
 COMMAND = re.compile(
-    r"\s*(?:\[\d+:\d+\]\s+)?(?:-A|--append|(?P<insert>-I|--insert))\s+(?P<chain>[^\s]+)(?P<place>\s+\d+(?!\S))?",
+    r"\s*(?:\[\d+:\d+\]\s+)?"
+    r"(?:(?:-A|--append)\s+(?P<chain>\S+)|(?:-I|--insert)\s+(?P<before>\S+)(?:\s+(?P<place>\d{1,9})(?!\S))?)",
     re.ASCII,
 )
 """What stands before a rule: counters, ``-A CHAIN`` or ``-I CHAIN [N]``."""
@@ -63,6 +65,15 @@ class Aimed:
     unreadable: str = ""
 
 
+class Read(NamedTuple):
+    """What a rule says."""
+
+    matches: tuple[Match, ...]
+    target: Target
+    comment: str
+    unknown: str
+
+
 class Reader:
     """Reads the words of one rule."""
 
@@ -78,20 +89,20 @@ class Reader:
         self.comments: list[str] = []
         self.notes = Notes([])
 
-    def read(self) -> tuple[tuple[Item, ...], str, str]:
-        """Items, comment, and what was not understood."""
+    def read(self) -> Read:
+        """All that the words say."""
         if self.words and isinstance(self.words[-1], Unclosed):
             self.unknown(written(self.words.pop()), "a quotation mark is not closed")
         while self.at < len(self.words):
             self.option()
-        items: list[Item] = []
+        matches: list[Match] = []
         for slot in self.slots:
             if isinstance(slot, Loaded):
-                items += self.matches(slot)
+                matches += self.matches(slot)
             else:
-                items.append(slot)
-        items.append(self.target())
-        return tuple(items), " ".join(self.comments), "; ".join(self.notes.reasons)
+                matches.append(slot)
+        target = self.target()
+        return Read(tuple(matches), target, " ".join(self.comments), "; ".join(self.notes.reasons))
 
     def unknown(self, text: str, reason: str) -> None:
         """A condition that was not understood, in its place."""
@@ -194,12 +205,12 @@ class Reader:
 
     def base(self, option: Option) -> None:
         """An option that belongs to no module."""
-        if len(option.values) < BASE_VALUES.get(option.name, 1):
+        if option.name in {"-j", "-g"} and not option.negate:
+            self.aim(option)
+        elif len(option.values) < BASE_VALUES.get(option.name, 1):
             self.unknown(option.text, f"{option.name} has no value")
         elif option.name == "-m" and not option.negate:
             self.load(option.value)
-        elif option.name in {"-j", "-g"} and not option.negate:
-            self.aim(option)
         elif option.name in {"-c", "-4", "-6", "-m", "-j", "-g"}:
             self.aside(option)
         else:
@@ -234,6 +245,8 @@ class Reader:
         goto = option.name == "-g"
         module = None if goto or option.value in self.chains else TARGETS.get(option.value)
         aimed = Aimed(option.value, goto, module)
+        if not option.values:
+            aimed.unreadable = f"{option.name} has no value"
         if self.aimed is not None:
             aimed.unreadable = f"two targets, {self.aimed.name} and {option.value}"
         self.aimed = aimed
@@ -287,5 +300,5 @@ class Reader:
 def compile_rule(line: str, number: int, chains: Container[str] = (), *, family: str = "ip") -> Rule:
     """A line of ``iptables-save`` or ``iptables -S``. ``chains`` are those of its table, ``-j`` and ``-g`` lead there."""
     command = COMMAND.match(line)
-    items, comment, unknown = Reader(line[command.end() if command else 0 :], chains, family).read()
-    return Rule(number, line, items, comment, unknown)
+    matches, target, comment, unknown = Reader(line[command.end() if command else 0 :], chains, family).read()
+    return Rule(number, line, (*matches, target), comment, unknown)

@@ -128,8 +128,12 @@ def _with_source(time: str, level: str, rest: str) -> _Parts:
 
 def _logfmt(body: str) -> _Parts:
     """``time="..." level=error msg="..." subsys=...``: what is neither of the first follows the message."""
-    pairs = {key: value.strip('"').replace('\\"', '"') for key, value in LOGFMT_PAIR.findall(body)}
+    pairs = {key: _unquoted(value) for key, value in LOGFMT_PAIR.findall(body)}
     return _structured(pairs)
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1].replace('\\"', '"') if value[:1] == '"' and len(value) > 1 else value
 
 
 def _zap(body: str) -> _Parts:

@@ -148,7 +148,7 @@ def _address(text: str) -> Expr | None:
 
 
 def _device(name: str) -> Expr:
-    """``eth*`` is a wildcard, ``eth\\*`` a device with a star in its name."""
+    r"""``eth*`` is a wildcard, ``eth\*`` a device with a star in its name."""
     if name.endswith("\\*"):
         return Const(f"{name[:-2]}*")
     return WildcardExpr(name[:-1]) if name.endswith("*") else Const(name)

@@ -1,40 +1,27 @@
 """``nft -j list ruleset``: native tables, their chains and sets.
 
-A node with ten thousand Services prints forty megabytes. So the text is split into objects once, and rules and sets
-stay as they are until a packet visits them.
+A node with ten thousand Services prints forty megabytes. So the text is split into objects once, and what they say is
+read when a packet first visits their chain or set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
-
 import msgspec
 
 from podpath.model.linux.netfilter import Table
-from podpath.model.origin import Origin, Unrecognized
-from podpath.parse.errors import ParseError
+from podpath.model.origin import Unrecognized
+from podpath.parse.nft_index import Index
 from podpath.parse.nft_listing import listed_tables
-from podpath.parse.nft_managed import foreign_rules, is_managed, native_part
-from podpath.parse.nft_set import SetRecord
-from podpath.parse.nft_table import ChainRecord, RuleRecord, Source, TableIndex, build_table
-
-Family = Literal["ip", "ip6", "inet", "bridge", "netdev", "arp"]
-SHOWN = 200
-"""How much is kept of an object that was not understood."""
-IGNORED = frozenset(
-    ("metainfo", "flowtable", "counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "secmark")
-    + ("synproxy", "tunnel")
-)
-"""Kinds of objects that say nothing about the way of a packet."""
+from podpath.parse.nft_records import read_records, unknown_kinds
+from podpath.parse.nft_table import TableReader
 
 
 class NftRuleset(msgspec.Struct, frozen=True):
-    """What one node's nft says.
+    """What nft says on one node.
 
     ``managed`` names the tables of iptables-nft and its siblings. Their truth is in ``iptables-nft-save``, since nft
-    prints them with gaps; ``lossy`` holds them as nft prints them, for when the other file lacks them (it refuses a
-    table into which somebody put native rules). Native base chains inside of them are in ``tables``.
+    prints them with gaps; ``lossy`` holds them as nft prints them, for when that file lacks them. Native base chains
+    that stand in such a table are in ``tables``.
     """
 
     tables: tuple[Table, ...]
@@ -43,40 +30,34 @@ class NftRuleset(msgspec.Struct, frozen=True):
     lossy: tuple[Table, ...] = ()
 
 
-class _Rule(RuleRecord, gc=False):
-    family: Family
+def parse_nft_json(
+    text: bytes | str, file: str, listing: str | None = None, listing_file: str = ""
+) -> NftRuleset:
+    """The ruleset. With ``listing``, the output of ``nft list ruleset``, rules are at their lines in that file.
 
-
-class _Chain(ChainRecord, gc=False):
-    family: Family
-
-
-class _Set(SetRecord, gc=False):
-    family: Family
-
-
-class _Table(msgspec.Struct, gc=False):
-    family: Family
-    name: str
-    flags: list[str] | str = []
-
-
-class _Item(msgspec.Struct, gc=False):
-    """An object of the ruleset, of which one field is there."""
-
-    rule: _Rule | None = None
-    chain: _Chain | None = None
-    table: _Table | None = None
-    set: _Set | None = None
-    map: _Set | None = None
-    meter: _Set | None = None
-    element: _Set | None = None
-    metainfo: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Ruleset(msgspec.Struct, gc=False):
-    nftables: list[_Item]
-
-
-class _RawRuleset(msgspec.Struct, gc=False):
-    nftables: list[msgspec.Raw]
+    Without it the line of a rule is its position in the array ``nftables``, and its text is written by us.
+    """
+    records, broken = read_records(text, file)
+    index = Index(records)
+    known_broken = {lost.origin.line - 1 for lost in broken}
+    unrecognized = [
+        *broken,
+        *unknown_kinds(text, [at for at in index.others if at not in known_broken], file),
+    ]
+    listed = listed_tables(listing) if listing else {}
+    tables: list[Table] = []
+    managed: list[tuple[str, str]] = []
+    lossy: list[Table] = []
+    for order, (key, places) in enumerate(index.tables.items()):
+        found = listed.get(key)
+        reader = TableReader(places, listing_file if found else file, found)
+        if not reader.managed:
+            tables.append(reader.table(order))
+            continue
+        managed.append(key)
+        lossy.append(reader.table(order))
+        if len(reader.own_chains) < len(reader.bases):
+            tables.append(reader.table(order, without=reader.own_chains))
+        reason = "iptables-nft-save prints this native rule without its look-up in a set"
+        unrecognized += [Unrecognized(origin, reason) for origin in reader.foreign_rules()]
+    return NftRuleset(tuple(tables), tuple(managed), tuple(unrecognized), tuple(lossy))

@@ -61,7 +61,9 @@ class Block:
     @property
     def flags(self) -> tuple[str, ...]:
         """The flags of a set (``dynamic`` is missing in the JSON of nft 1.0)."""
-        return next((tuple(line.text[6:].split(",")) for line in self.lines if line.text.startswith("flags ")), ())
+        return next(
+            (tuple(line.text[6:].split(",")) for line in self.lines if line.text.startswith("flags ")), ()
+        )
 
 
 class ListedTable:
@@ -85,7 +87,9 @@ class ListedTable:
 
     def set(self, name: str) -> Block | None:
         """A set, map or meter by name."""
-        return next((block for kind in ("set", "map", "meter") if (block := self._blocks.get(f"{kind} {name}"))), None)
+        return next(
+            (block for kind in ("set", "map", "meter") if (block := self._blocks.get(f"{kind} {name}"))), None
+        )
 
     @cached_property
     def _blocks(self) -> dict[str, Block]:

@@ -163,7 +163,12 @@ CT_TYPES: Mapping[str, str] = {
     "proto-dst": "inet_service",
 }
 
-FIB_TYPES: Mapping[str, str] = {"type": "fib_addrtype", "oif": "iface_index", "oifname": "ifname", "check": "boolean"}
+FIB_TYPES: Mapping[str, str] = {
+    "type": "fib_addrtype",
+    "oif": "iface_index",
+    "oifname": "ifname",
+    "check": "boolean",
+}
 
 
 def payload_type(protocol: str, field: str) -> str:

@@ -6,11 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import msgspec
-
 from podpath.model.linux.netfilter import Item
 from podpath.model.linux.nftables import (
-    Binary,
     DynSet,
     Expr,
     Mangle,
@@ -26,7 +23,6 @@ from podpath.model.linux.nftables import (
     SetElement,
     SetExpr,
     Statement,
-    UnknownExpr,
     UnknownStatement,
     Vmap,
     XtStatement,
@@ -88,6 +84,16 @@ NOOPS = frozenset(
 
 _DYNAMIC_TEXT = re.compile(r"(add|update|delete) @(\S+) \{ (.*) \}")
 """nft 1.0 prints the filling of a map as text within its JSON."""
+
+
+_FILLED = re.compile(rb'"(?:set|map)": ?"@([^"\\]+)"|"(?:add|update|delete) @([^\s"\\]+)')
+
+
+def filled_sets(expr: bytes) -> list[str]:
+    """The sets that the raw JSON of a rule fills."""
+    if b"@" not in expr:
+        return []
+    return [(named or text).decode(errors="replace") for named, text in _FILLED.findall(expr)]
 
 
 class RuleReader(Reader):
@@ -156,7 +162,9 @@ def _mangle(reader: RuleReader, inner: object) -> Statement | None:
     fields = fields_of(inner)
     if not {"key", "value"} <= fields.keys():
         return None
-    if only_item(fields["key"])[0] == "tcp option":  # ``tcp option maxseg size set rt mtu``, as TCPMSS of iptables
+    if (
+        only_item(fields["key"])[0] == "tcp option"
+    ):  # ``tcp option maxseg size set rt mtu``, as TCPMSS of iptables
         return NftNoop("tcp option")
     key = reader.expr(fields["key"])
     return Mangle(key, reader.expr(fields["value"], types_of(key)))
@@ -168,7 +176,9 @@ def _nat(kind: str) -> Callable[[RuleReader, object], Statement | None]:
         if inner is not None and not isinstance(inner, dict):
             return None
         family = fields.get("family")
-        address = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}.get(family if isinstance(family, str) else "", "addr")
+        address = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}.get(
+            family if isinstance(family, str) else "", "addr"
+        )
         types: Types = (address, "inet_service")
         addr = reader.expr(fields["addr"], types) if fields.get("addr") is not None else None
         port = reader.expr(fields["port"], ("inet_service",)) if fields.get("port") is not None else None
@@ -202,7 +212,9 @@ def _dynamic_set(place: str) -> Callable[[RuleReader, object], Statement | None]
         op, name = fields.get("op"), fields.get(place)
         if not isinstance(op, str) or not isinstance(name, str) or "elem" not in fields:
             return None
-        return DynSet(op, name.removeprefix("@"), reader.expr(fields["elem"]), _conditional(fields.get("stmt")))
+        return DynSet(
+            op, name.removeprefix("@"), reader.expr(fields["elem"]), _conditional(fields.get("stmt"))
+        )
 
     return read
 
@@ -240,7 +252,10 @@ def _tproxy(reader: RuleReader, inner: object) -> Statement | None:
     fields = fields_of(inner)
     if not isinstance(inner, dict):
         return None
-    addr, port = (_optional(reader, fields.get(key), type_) for key, type_ in (("addr", "addr"), ("port", "inet_service")))
+    addr, port = (
+        _optional(reader, fields.get(key), type_)
+        for key, type_ in (("addr", "addr"), ("port", "inet_service"))
+    )
     return NftTproxy(addr, port)
 
 

@@ -9,7 +9,8 @@ from podpath.model.linux.counters import SnmpCounters, SoftnetCpu
 from podpath.model.origin import Origin, Unrecognized
 from podpath.parse.text_lines import text_lines
 
-SNMP6 = re.compile(r"(Ip6|Icmp6|UdpLite6|Udp6)(\w+)\s+(-?\d+)\s*")
+NUMBER = re.compile(r"-?[0-9]+")
+SNMP6 = re.compile(r"(Ip6|Icmp6|UdpLite6|Udp6)(\w+)\s+(-?[0-9]+)\s*")
 SOFTNET = re.compile(r"[0-9a-fA-F]{8}(\s+[0-9a-fA-F]{8}){2,}\s*")
 
 
@@ -18,33 +19,26 @@ def parse_snmp(text: str, file: str) -> tuple[SnmpCounters, tuple[Unrecognized, 
     values: dict[str, int] = {}
     lines: dict[str, int] = {}
     lost: list[Unrecognized] = []
-    names: tuple[Origin, list[str]] | None = None
+    names: list[str] = []
+    waiting: list[Origin] = []
     for line, content in text_lines(text):
-        origin = Origin(file, line, content)
         words = content.split()
-        if names is None:
-            names = origin, words
-        elif len(words) == len(names[1]) and words[0] == names[1][0] and words[0].endswith(":"):
-            try:
-                row = {
-                    f"{words[0]}{name}".replace(":", "."): int(word) for name, word in _row(names[1], words)
-                }
-            except ValueError:
-                lost.append(Unrecognized(origin, "not a line of numbers"))
-                row = {}
+        origin = Origin(file, line, content)
+        if not all(NUMBER.fullmatch(word) for word in words[1:]):
+            lost += [Unrecognized(place, "no line of numbers follows these names") for place in waiting]
+            names, waiting = words, [origin]
+            continue
+        if waiting and words[0] == names[0] and words[0].endswith(":") and len(words) == len(names):
+            row = {
+                f"{words[0][:-1]}.{name}": int(word) for name, word in zip(names[1:], words[1:], strict=True)
+            }
             values |= row
             lines |= dict.fromkeys(row, line)
-            names = None
         else:
-            lost.append(Unrecognized(names[0], "no line of numbers follows these names"))
-            names = origin, words
-    if names:
-        lost.append(Unrecognized(names[0], "no line of numbers follows these names"))
+            lost += [Unrecognized(place, "names and numbers do not match") for place in (*waiting, origin)]
+        waiting = []
+    lost += [Unrecognized(place, "no line of numbers follows these names") for place in waiting]
     return SnmpCounters(file, values, lines), tuple(lost)
-
-
-def _row(names: list[str], words: list[str]) -> list[tuple[str, str]]:
-    return list(zip(names[1:], words[1:], strict=True))
 
 
 def parse_snmp6(text: str, file: str) -> tuple[SnmpCounters, tuple[Unrecognized, ...]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from podpath.dataplane.walk import Outcome, Walk
-from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, endpoint_text, protocol_name
+from podpath.model.addr import is_v4
+from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Packet, endpoint_text, protocol_name
 from podpath.model.linux.link import Link
 from podpath.model.linux.sockets import Socket
 from podpath.model.trace import Disposition, Step, Symptom
@@ -18,6 +19,10 @@ def deliver(walk: Walk) -> Outcome:
         return _decapsulate(walk)
     if walk.leg.startswith("reply") or packet.protocol in (ICMP, ICMPV6) or walk.leg.startswith("data"):
         walk.note("socket", "delivered", packet=packet)
+        return walk.end(Disposition.ACCEPTED, Symptom.NONE)
+    if walk.any_listener:
+        walk.server = (walk.netns.id, packet.dst, packet.dport)
+        walk.note("socket", "arrived", packet=packet)
         return walk.end(Disposition.ACCEPTED, Symptom.NONE)
     sockets = walk.netns.sockets
     where = f"{endpoint_text(packet.dst, packet.dport)}/{protocol_name(packet.protocol)}"
@@ -70,7 +75,7 @@ def _decapsulate(walk: Walk) -> Outcome:
     tunnel, inner = walk.tunnel, walk.inner
     if tunnel is None or tunnel.vxlan is None or inner is None:
         return walk.blind("tunnel", "what this tunnel does")
-    candidates = [link for link in (walk.netns.links or {}).values() if link.vxlan is not None and link.vxlan.port == packet.dport]
+    candidates = [link for link in (walk.netns.links or {}).values() if _listens(link, packet)]
     fitting = [link for link in candidates if link.vxlan is not None and link.vxlan.vni == tunnel.vxlan.vni]
     if not fitting:
         return _refused(walk, candidates, tunnel)
@@ -86,6 +91,15 @@ def _decapsulate(walk: Walk) -> Outcome:
     walk.ct = None
     walk.restart_hop()
     return Outcome.DECAPSULATED
+
+
+def _listens(link: Link, packet: Packet) -> bool:
+    """Whether a vxlan device's socket takes an outer packet: its port, and its family (vxlan_sock_add)."""
+    vxlan = link.vxlan
+    if vxlan is None or vxlan.port != packet.dport:
+        return False
+    end = vxlan.local if vxlan.local is not None else vxlan.remote
+    return end is None or is_v4(end) == packet.v4
 
 
 def _refused(walk: Walk, candidates: list[Link], tunnel: Link) -> Outcome:

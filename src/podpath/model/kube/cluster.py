@@ -150,10 +150,13 @@ class Cluster:
         """Nodes by their internal and external addresses."""
         return {addr: node for node in self.nodes.values() for addr in node.addresses()}
 
+    @cached_property
+    def _namespace_labels(self) -> Mapping[str, Mapping[str, str]]:
+        return {name: namespace.labels for name, namespace in self.namespaces.items()}
+
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """A namespace's labels; where the object is missing, the one that the API server would have set."""
-        known = self.namespaces.get(namespace)
-        return {NAME_LABEL: namespace} if known is None else known.labels
+        return self._namespace_labels.get(namespace) or {NAME_LABEL: namespace}
 
     def node_zone(self, node: str) -> str:
         """The zone of a node; empty when it is not known."""

@@ -1,0 +1,169 @@
+"""The step that breaks a promise, and the promises that break at one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from podpath.checks.case import Case
+from podpath.dataplane.reach import cluster_address
+from podpath.diagnosis.judge import Judged
+from podpath.model.addr import format_addr
+from podpath.model.flow import endpoint_text
+from podpath.model.network import Network
+from podpath.model.promise import Promise
+from podpath.model.refs import NetnsId
+from podpath.model.trace import Branch, Disposition, Hop, Step, Trace
+
+SERVICE_KINDS = frozenset({"service", "node-port", "load-balancer", "external-ip", "self", "dns", "api", "asked"})
+TRANSLATING = ("prerouting", "output")
+
+
+class CauseKey(NamedTuple):
+    """What makes two broken promises one cause."""
+
+    netns: NetnsId
+    kind: str
+    table: str
+    chain: str
+    line: int
+    file: str
+    dev: str
+    key: str
+
+
+class Broken(NamedTuple):
+    """A broken promise with its branch and the step that broke it."""
+
+    promise: Promise
+    branch: Branch
+    netns: NetnsId
+    step: Step
+    trace: Trace
+    key: CauseKey
+
+
+class Group(NamedTuple):
+    """All that breaks at one step; the first is the example."""
+
+    key: CauseKey
+    members: tuple[Broken, ...]
+
+    @property
+    def promises(self) -> tuple[Promise, ...]:
+        """The promises, each once."""
+        return tuple({id(m.promise): m.promise for m in self.members}.values())
+
+    def case(self, network: Network) -> Case | None:
+        """The case that explanations are asked about."""
+        example = self.members[0]
+        netns = network.namespaces.get(example.netns)
+        if netns is None:
+            return None
+        return Case(network, netns, example.step, example.trace, example.branch, example.promise, self.promises)
+
+
+def find_causes(network: Network, judged: Iterable[Judged]) -> list[Group]:
+    """Broken promises by the step that breaks them; the largest group first."""
+    groups: dict[CauseKey, list[Broken]] = {}
+    for one in judged:
+        for branch in one.broken:
+            broken = locate(network, one.promise, branch)
+            groups.setdefault(broken.key, []).append(broken)
+    found = [Group(key, tuple(members)) for key, members in groups.items()]
+    return sorted(found, key=lambda group: (-weight(group.promises), group.key))
+
+
+def weight(promises: Sequence[Promise]) -> int:
+    """How many promises these stand for."""
+    return sum(promise.stands_for for promise in promises)
+
+
+def locate(network: Network, promise: Promise, branch: Branch) -> Broken:
+    """The deciding step of a broken branch, under its right kind."""
+    trace = branch.end
+    request = branch.traces[0]
+    netns_id, step = trace.netns, trace.last
+    untranslated = _untranslated(network, promise, branch)
+    if untranslated is not None:
+        netns_id, step = untranslated
+        trace = _up_to(request, netns_id, step)
+    elif branch.works is not False:
+        netns_id, step = _wrong_target(request, promise, branch)
+        trace = _up_to(request, netns_id, step)
+    elif trace.disposition in (Disposition.EXITS_NETWORK, Disposition.REPLY_LOST) and step.stage == "underlay":
+        step = _wrong_way(network, trace, step)
+    return Broken(promise, branch, netns_id, step, trace, _key(netns_id, step))
+
+
+def _key(netns: NetnsId, step: Step) -> CauseKey:
+    line = step.origin.line
+    return CauseKey(netns, step.kind, step.table, step.chain, line, step.origin.file, step.dev, step.key)
+
+
+def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[NetnsId, Step] | None:
+    """A Service's address that no node translated: the fault is where the translation is missing, not where it ends."""
+    request = branch.traces[0]
+    flow = promise.flow
+    cluster = network.cluster
+    virtual = flow.dst in cluster.services_by_cluster_ip or (flow.dport, flow.protocol) in cluster.services_by_node_port
+    if not virtual or promise.kind not in SERVICE_KINDS or len(branch.traces) > 1:
+        return None
+    if (request.packet.dst, request.packet.dport) != (flow.dst, flow.dport):
+        return None
+    if request.disposition not in (Disposition.EXITS_NETWORK, Disposition.NO_LISTENER, Disposition.NO_ROUTE, Disposition.NEIGHBOR_UNREACHABLE, Disposition.LOOP):
+        return None
+    host = next((hop for hop in reversed(request.hops) if hop.netns.startswith("node/") and not hop.outer), None)
+    if flow.dst in cluster.services_by_cluster_ip:
+        host = next((hop for hop in request.hops if hop.netns.startswith("node/")), host)
+    if host is None:
+        return None
+    netns = network.namespaces[host.netns]
+    hook = "output" if not host.dev else "prerouting"
+    service = cluster.services_by_cluster_ip.get(flow.dst) or cluster.services_by_node_port[flow.dport, flow.protocol]
+    text = f"{endpoint_text(flow.dst, flow.dport)} ({service.meta.namespace}/{service.meta.name}) is not translated here"
+    step = Step(hook.upper(), text, netns.source("iptables-nft-save"), kind="nat-missing", hook=hook, key=f"{service.meta.namespace}/{service.meta.name}", packet=request.packet)
+    return netns.id, step
+
+
+def _wrong_target(request: Trace, promise: Promise, branch: Branch) -> tuple[NetnsId, Step]:
+    """The translation that sent the flow to somebody who was not promised; without one, where it ended."""
+    for hop in request.hops:
+        for step in hop.steps:
+            if step.hook in TRANSLATING and step.packet is not None and not step.kind and step.rule is not None:
+                return hop.netns, msgspec.structs.replace(step, kind="nat-wrong-target")
+    ended = branch.server[1] if branch.server is not None else request.packet.dst
+    text = f"the flow ends at {format_addr(ended)}, which was not promised"
+    return request.netns, msgspec.structs.replace(request.last, kind="nat-wrong-target", text=text)
+
+
+def _wrong_way(network: Network, trace: Trace, step: Step) -> Step:
+    """A packet for the inside that left by the underlay: the routing decision before it is the step."""
+    packet = trace.packet
+    if not cluster_address(network, packet.dst):
+        return step
+    route = next((s for s in reversed(trace.hops[-1].steps) if s.stage == "route" and s.origin.file), None)
+    owner = _owner_node(network, packet.dst)
+    text = f"{format_addr(packet.dst)}" + (f" on {owner}" if owner else "") + f" is sent out of the cluster: {route.text if route else step.text}"
+    origin = route.origin if route is not None else step.origin
+    return msgspec.structs.replace(step, kind="wrong-route", text=text, origin=origin, key=owner or step.key, stage="route")
+
+
+def _owner_node(network: Network, addr: int) -> str:
+    """The node whose Pod range or Pod an address is."""
+    for netns_id, _ in network.owners.get(addr, ()):
+        return network.namespaces[netns_id].node
+    return next((name for name, node in network.cluster.nodes.items() if any(addr in cidr for cidr in node.pod_cidrs)), "")
+
+
+def _up_to(request: Trace, netns: NetnsId, step: Step) -> Trace:
+    """The trace as far as the namespace where the fault is, ending with the step."""
+    hops: list[Hop] = []
+    for hop in request.hops:
+        if hop.netns == netns:
+            hops.append(msgspec.structs.replace(hop, steps=(*hop.steps, step)))
+            break
+        hops.append(hop)
+    return msgspec.structs.replace(request, hops=tuple(hops), netns=netns)
