@@ -4,7 +4,11 @@ import io
 import tarfile
 from collections.abc import Iterable
 
-FILES = {"nodes/n1/ss": b"Netid State\n", "nodes/n2/sysctl": b"net.ipv4.ip_forward = 1\n", "api/pods.json": b'{"items":[]}'}
+FILES = {
+    "nodes/n1/ss": b"Netid State\n",
+    "nodes/n2/sysctl": b"net.ipv4.ip_forward = 1\n",
+    "api/pods.json": b'{"items":[]}',
+}
 
 
 def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.TarInfo, bytes]:

@@ -15,7 +15,12 @@ from podpath.bundle import BundleError, open_bundle
 from podpath.bundle.archive import Limits, unpack
 from tests.bundle.archives import FILES, member, tar, tar_of
 
-COMPRESS = {"tar": bytes, "gz": gzip.compress, "xz": lzma.compress, "zst": zstandard.ZstdCompressor().compress}
+COMPRESS = {
+    "tar": bytes,
+    "gz": gzip.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
 
 
 def refused(content: bytes, limits: Limits = Limits()) -> str:
@@ -164,7 +169,10 @@ def test_what_is_no_archive_is_told_by_a_sentence(content, says):
 
 @pytest.mark.parametrize(
     ("files", "says"),
-    [({"readme": b""}, "no nodes/ or api/"), ({"a/nodes/n1/ss": b"", "b/api/pods.json": b""}, "holds 2 bundles (a, b)")],
+    [
+        ({"readme": b""}, "no nodes/ or api/"),
+        ({"a/nodes/n1/ss": b"", "b/api/pods.json": b""}, "holds 2 bundles (a, b)"),
+    ],
 )
 def test_an_archive_without_one_bundle_in_it_is_refused(tmp_path, files, says):
     (tmp_path / "a.tar").write_bytes(tar(files))
@@ -180,11 +188,15 @@ def mutant(tmp_path_factory):
 
 @given(st.data(), st.sampled_from(sorted(COMPRESS)))
 def test_a_damaged_archive_is_read_or_refused_and_nothing_else(mutant, data, compression):
-    content = bytearray(COMPRESS[compression](tar(FILES | {"nodes/é/ss": b"1"}, format=data.draw(st.integers(0, 2)))))
+    content = bytearray(
+        COMPRESS[compression](tar(FILES | {"nodes/é/ss": b"1"}, format=data.draw(st.integers(0, 2))))
+    )
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    mutant.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content))
+    mutant.write_bytes(
+        bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
+    )
     try:
         with open_bundle(mutant) as bundle:
             assert [bundle.read(path) for path in bundle.files()]
@@ -192,6 +204,9 @@ def test_a_damaged_archive_is_read_or_refused_and_nothing_else(mutant, data, com
         assert str(error)
 
 
-@given(st.binary(max_size=2000), st.sampled_from([b"", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]))
+@given(
+    st.binary(max_size=2000),
+    st.sampled_from([b"", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]),
+)
 def test_noise_is_refused(content, magic):
     assert refused(magic + content)

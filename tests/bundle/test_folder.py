@@ -61,8 +61,13 @@ def test_what_is_absent_is_none_or_an_error_that_names_it(folder):
 
 
 def test_the_error_of_an_absent_file_says_why_it_was_not_collected(folder):
-    fill(folder, {"manifest.json": b"""{"schema": "podpath.bundle/v1", "created": "2026-11-25T01:46:31Z", "sources":
-        {"nodes/n1/sysctl": {"asked": "sysctl -a", "error": "timed out after 10 s"}}}"""})
+    fill(
+        folder,
+        {
+            "manifest.json": b"""{"schema": "podpath.bundle/v1", "created": "2026-11-25T01:46:31Z", "sources":
+        {"nodes/n1/sysctl": {"asked": "sysctl -a", "error": "timed out after 10 s"}}}"""
+        },
+    )
     bundle = open_bundle(folder)
     status = bundle.status("nodes/n1/sysctl")
     assert status

@@ -3,7 +3,15 @@
 import pytest
 
 from podpath.bundle import open_bundle
-from podpath.bundle.layout import AGAIN_SOURCES, API_KINDS, NODE_SOURCES, POD_SOURCES, node_source, pod_source, source_of
+from podpath.bundle.layout import (
+    AGAIN_SOURCES,
+    API_KINDS,
+    NODE_SOURCES,
+    POD_SOURCES,
+    node_source,
+    pod_source,
+    source_of,
+)
 
 
 def test_every_file_of_a_real_bundle_is_known(packed_bundle):

@@ -27,7 +27,12 @@ def test_sources_are_written_in_order():
 
 
 def test_a_minor_version_and_unknown_fields_are_accepted():
-    assert decode(b'{"schema":"podpath.bundle/v1.7","created":"2026-11-25T01:46:31+01:00","mood":"good"}').sources == {}
+    assert (
+        decode(
+            b'{"schema":"podpath.bundle/v1.7","created":"2026-11-25T01:46:31+01:00","mood":"good"}'
+        ).sources
+        == {}
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import pytest
 from podpath.bundle import BundleError, Manifest, SourceStatus, open_bundle, write_bundle
 from tests.bundle.archives import FILES
 
-MANIFEST = Manifest(created="2026-11-25T01:46:31Z", cluster="c", sources={"nodes/n1/ss": SourceStatus("ss", exit_status=0)})
+MANIFEST = Manifest(
+    created="2026-11-25T01:46:31Z", cluster="c", sources={"nodes/n1/ss": SourceStatus("ss", exit_status=0)}
+)
 TARGETS = ["b.tar", "b.tar.gz", "b.tgz", "b.tar.xz", "b.tar.zst", "b"]
 
 
@@ -36,7 +38,9 @@ def test_members_carry_the_manifests_time_and_nobodys_name(tmp_path):
     with tarfile.open(tmp_path / "b.tar") as tar:
         members = tar.getmembers()
     assert [member.name for member in members] == sorted([*FILES, "manifest.json"])
-    assert {(member.mtime, member.uid, member.gid, member.uname) for member in members} == {(1795571191, 0, 0, "")}
+    assert {(member.mtime, member.uid, member.gid, member.uname) for member in members} == {
+        (1795571191, 0, 0, "")
+    }
 
 
 def test_long_paths_survive(tmp_path):
@@ -69,8 +73,12 @@ def test_nothing_is_left_when_the_file_system_refuses(tmp_path, target, monkeypa
 
 
 def test_every_file_is_redacted_and_told(tmp_path):
-    secret = b'{"kind":"PodList","items":[{"spec":{"containers":[{"env":[{"name":"DB","value":"hunter2"}]}]}}]}'
-    removed = write_bundle(tmp_path / "b.tar", [("api/pods.json", secret), ("nodes/n1/logs", b"a\nBearer abc123def\n")], MANIFEST)
+    secret = (
+        b'{"kind":"PodList","items":[{"spec":{"containers":[{"env":[{"name":"DB","value":"hunter2"}]}]}}]}'
+    )
+    removed = write_bundle(
+        tmp_path / "b.tar", [("api/pods.json", secret), ("nodes/n1/logs", b"a\nBearer abc123def\n")], MANIFEST
+    )
     assert removed == [
         "api/pods.json: items[0].spec.containers[0].env[0].value: value of DB",
         "nodes/n1/logs: line 2: authorization header",

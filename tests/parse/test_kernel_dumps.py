@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from typing import Any
 
 import msgspec
 import pytest
@@ -180,7 +181,7 @@ def test_next_hop_objects(space):
     assert found[4] == ()
 
 
-RULES = [
+RULES: list[tuple[str, dict[str, Any]]] = [
     ("from 10.0.0.0/8 to 10.1.2.3 fwmark 0x80000/0xff0000 iif e0 oif e1 ipproto tcp sport 53 dport 10-20 uidrange 5-9 tos 0x10 table 77",
      {"src": parse_prefix("10.0.0.0/8"), "dst": parse_prefix("10.1.2.3"), "mark": 0x80000, "mark_mask": 0xFF0000, "iif": "e0",
       "oif": "e1", "ipproto": 6, "sport": (53, 53), "dport": (10, 20), "uid": (5, 9), "tos": 16, "table": "77"}),
@@ -337,6 +338,7 @@ def test_sockets(space, options):
     argv = ["ip", "netns", "exec", space.name, "python3", "-c", LISTEN, json.dumps(wanted)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
         try:
+            assert server.stdout is not None
             assert server.stdout.readline() == "ready\n"
             found = space.read(parse_ss, f"ss {options}")
         finally:
@@ -352,7 +354,7 @@ def test_sockets(space, options):
         {(17, None, 4789, True, False, "")}
         & {(one.protocol, one.local, one.port, one.v4, one.v6, one.dev) for one in found}
     )
-    assert {one.process for one in found if one.port in (80, 81, 82, 53, 68)} == {"python3"}
+    assert all(one.process.startswith("python") for one in found if one.port != 4789)
     assert {one.send_q for one in found if one.protocol == 6} == {7}
 
 

@@ -174,13 +174,18 @@ class _Maker:
     def _made(
         self, door: _Door, via: str, asker: Asker, addr: int, dport: int, node: str, *, kind: str = ""
     ) -> Promise | NotPromised:
-        """The promise, or why there is none for this asker."""
+        """The promise, or why there is none for this asker.
+
+        Policies see the addresses of Pods, except that a NodePort is translated on its own node only: whoever asks
+        from another one must be allowed to reach that node.
+        """
         service = door.service
         servers = backends(self.clients.cluster, service, door.port, asker.client, via, node, v4=door.v4)
         if isinstance(servers, NotPromised):
             return servers
         entry = "" if via == "cluster-ip" or service.external_local else node
-        refused = self.permissions.refusal(asker, servers, door.port.protocol, service.ref, entry)
+        asked = {(addr, dport)} if via == "node-port" and asker.client.node not in ("", node) else ()
+        refused = self.permissions.refusal(asker, {*servers, *asked}, door.port.protocol, service.ref, entry)
         if refused is not None:
             return refused
         src = asker.client.addr if asker.client.kind == "outside" else None

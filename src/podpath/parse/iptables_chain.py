@@ -14,7 +14,8 @@ from podpath.parse.iptables_nat import dnat
 from podpath.parse.iptables_rule import Reader, compile_rule
 from podpath.parse.iptables_values import prefix
 
-COMMENT = " -m comment --comment "
+_A_COMMENT = "\0comment"
+"""Stands for a comment while a skeleton is compiled."""
 DNAT = "DNAT --to-destination "
 MOST_KEPT = 20_000
 """How many skeletons and targets are kept; a dump has hundreds."""
@@ -34,7 +35,7 @@ class RuleCompiler:
     def __init__(self, chains: Container[str], family: str) -> None:
         self._chains = chains
         self._family = family
-        self._skeletons: dict[str, Skeleton | None] = {}
+        self._skeletons: dict[tuple[str, str | None], Skeleton | None] = {}
         self._targets: dict[str, Target] = {}
         self._dnat = DNAT if "DNAT" not in chains else "\0"
 
@@ -62,17 +63,17 @@ class RuleCompiler:
         parts = text.split('"')
         if len(parts) == 3:
             head, comment, tail = parts
-            if "\\" in comment or not head.endswith(COMMENT):
+            if "\\" in comment:
                 return None
-            tail, arrow, aim = tail.rpartition(" -j ")
-            tail = f'""{tail if arrow else aim}'
+            before, arrow, aim = tail.rpartition(" -j ")
+            tail = before if arrow else tail
         elif len(parts) == 1:
             head, arrow, aim = text.rpartition(" -j ")
-            head, comment, tail = head if arrow else aim, "", ""
+            head, comment, tail = head if arrow else text, "", None
         else:
             return None
         try:
-            matches: list[Match] = []
+            matches: tuple[Match, ...] = ()
             while lead := _LEADS.get(head[:4]):
                 side, start = lead
                 side = side or _NEGATED.get(head[4:6], "")
@@ -81,9 +82,9 @@ class RuleCompiler:
                 end = head.find(" ", start)
                 if end < 0:
                     end = len(head)
-                matches.append(AddressMatch(side, prefix(head[start:end]), start == 6))
+                matches += (AddressMatch(side, prefix(head[start:end]), start == 6),)
                 head = head[end:]
-            skeleton = self._skeletons.get(head + tail) or self._skeleton(head + tail)
+            skeleton = self._skeletons.get((head, tail)) or self._skeleton(head, tail)
             target = _CONTINUE
             if arrow:
                 target = Jump(aim) if aim in self._chains else self._targets.get(aim) or self._target(aim)
@@ -91,16 +92,22 @@ class RuleCompiler:
             return None
         if skeleton is None or target is None:
             return None
-        return Rule(number, line, (*matches, *skeleton[0], target), comment or skeleton[1])
+        return Rule(number, line, matches + skeleton[0] + (target,), comment or skeleton[1])
 
-    def _skeleton(self, text: str) -> Skeleton | None:
-        """The skeleton of a text; None if it has a target or something that is not understood."""
-        if text in self._skeletons:
+    def _skeleton(self, head: str, tail: str | None) -> Skeleton | None:
+        """What is before and after a comment in quotes; None if it has a target or something not understood."""
+        if (head, tail) in self._skeletons:
             return None
+        text = head if tail is None else f'{head}"{_A_COMMENT}"{tail}'
         read = Reader(text, self._chains, self._family).read()
-        skeleton = None if read.unknown or not isinstance(read.target, Continue) else (read.matches, read.comment)
+        skeleton = None
+        if isinstance(read.target, Continue) and not read.unknown:
+            if tail is None:
+                skeleton = (read.matches, read.comment)
+            elif read.comment == _A_COMMENT:
+                skeleton = (read.matches, "")
         if len(self._skeletons) < MOST_KEPT:
-            self._skeletons[text] = skeleton
+            self._skeletons[head, tail] = skeleton
         return skeleton
 
     def _target(self, text: str) -> Target | None:

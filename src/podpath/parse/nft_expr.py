@@ -8,11 +8,12 @@ concatenation; ``""`` is a type that is not known.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import cast
 
 import msgspec
 
-from podpath.model.addr import V4_MAPPED, make_prefix, parse_addr
+from podpath.model.addr import EVERYTHING, V4_MAPPED, make_prefix, parse_addr
 from podpath.model.linux.nftables import (
     Binary,
     Concat,
@@ -40,6 +41,7 @@ from podpath.parse.nft_names import (
     FIB_TYPES,
     META_TYPES,
     NUMBERS,
+    NUMERIC,
     TIME_OF_DAY,
     WIDTHS,
     payload_type,
@@ -49,8 +51,6 @@ Types = tuple[str, ...]
 """The data types of an expression, one for each part of a concatenation."""
 Fields = Mapping[str, object]
 
-EVERYTHING_ELSE = WildcardExpr("")
-"""The key of a catch-all element (``*``): it holds what no other element holds."""
 VERDICTS = frozenset(("accept", "drop", "return", "continue"))
 JUMPS = frozenset(("jump", "goto"))
 CONDITIONS = frozenset(("limit", "quota", "ct count"))
@@ -68,8 +68,8 @@ def json_text(value: object) -> str:
 def only_item(value: object) -> tuple[str, object]:
     """The key and the value of an object with one key, which is how libnftables tags an expression or statement."""
     if isinstance(value, dict) and len(value) == 1:
-        key, inner = next(iter(value.items()))
-        return str(key), inner
+        ((key, inner),) = value.items()
+        return key, inner
     return "", None
 
 
@@ -119,6 +119,15 @@ def types_of(expr: Expr) -> Types:
         case Binary(left=left, right=right):
             return types_of(left) or types_of(right)
     return ()
+
+
+@lru_cache
+def everything(types: Types) -> Expr:
+    """The key of a catch-all element (``*``): all values of these types."""
+    parts = tuple(
+        PrefixExpr(EVERYTHING) if type_ in NUMERIC else WildcardExpr("") for type_ in types or ("",)
+    )
+    return parts[0] if len(parts) == 1 else Concat(parts)
 
 
 def constant(value: object, type_: str) -> Expr | None:
@@ -198,7 +207,11 @@ class Reader:
 
     def elements(self, values: object, types: Types, data: Types | None) -> tuple[SetElement, ...]:
         """The elements of a set, or of a map when ``data`` gives the types of its values."""
-        return tuple(self._element(value, types, data) for value in list_of(values))
+        found = [self._element(value, types, data) for value in list_of(values)]
+        rest = everything(types)
+        if any(element.key is rest for element in found):  # it holds what no other element holds
+            found.sort(key=lambda element: element.key is rest)
+        return tuple(found)
 
     def mapping(self, data: object, key: Expr, types: Types) -> Expr:
         """``@name`` or ``{"set": [[key, value], ...]}`` of a map or verdict map."""
@@ -231,7 +244,7 @@ class Reader:
         )
 
     def _key(self, key: object, types: Types) -> Expr:
-        return EVERYTHING_ELSE if key == "*" else self.expr(key, types)
+        return everything(types) if key == "*" else self.expr(key, types)
 
 
 def _set(reader: Reader, inner: object, types: Types) -> Expr:
@@ -249,7 +262,9 @@ def _map(reader: Reader, inner: object, types: Types) -> Expr | None:
 def _concat(reader: Reader, inner: object, types: Types) -> Expr | None:
     if not isinstance(inner, list) or not inner:
         return None
-    known = types if len(types) == len(inner) else ("",) * len(inner)
+    known = types or ("",) * len(inner)
+    if len(known) != len(inner):
+        return None
     return Concat(tuple(reader.expr(part, (type_,)) for part, type_ in zip(inner, known, strict=True)))
 
 

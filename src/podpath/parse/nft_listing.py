@@ -60,10 +60,13 @@ class Block:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The flags of a set (``dynamic`` is missing in the JSON of nft 1.0)."""
-        return next(
-            (tuple(line.text[6:].split(",")) for line in self.lines if line.text.startswith("flags ")), ()
-        )
+        """The flags of a set (``dynamic`` is missing in the JSON of nft 1.0). They stand before its elements."""
+        for line in _statements(self._text, self._start, self.head.number + 1):
+            if line.text.startswith("flags "):
+                return tuple(line.text.removeprefix("flags ").split(","))
+            if line.text.startswith("elements "):
+                break
+        return ()
 
 
 class ListedTable:

@@ -70,6 +70,9 @@ NUMBERS: Mapping[str, Mapping[str, int]] = {
 
 ADDRESSES = frozenset(("ipv4_addr", "ipv6_addr", "addr"))
 
+NUMERIC = ADDRESSES | NUMBERS.keys() | {"tcp_flag"}
+"""Types whose values are ints in the model; those of the others are strings."""
+
 WIDTHS: Mapping[str, int] = {"mark": 32, "inet_service": 16, "inet_proto": 8, "uid": 32, "gid": 32}
 """Bits of the types for which nft prints a prefix of a number (``meta mark 0x4000/18``)."""
 

@@ -15,7 +15,9 @@ Beside = tuple[str, ...]
 
 PLAIN_META = frozenset(("iif", "oif", "iifname", "oifname", "iifgroup", "oifgroup"))
 """``meta`` keys that nft prints without ``meta``."""
-QUOTED = frozenset(("iif", "oif", "iifname", "oifname", "sdifname", "ibrname", "obrname", "helper"))
+QUOTED = frozenset(
+    ("iif", "oif", "iifname", "oifname", "sdifname", "ibrname", "obrname", "helper", "hour", "day", "time")
+)
 """Keys whose strings nft prints in quotes."""
 MARKS = frozenset(("mark", "secmark"))
 """Keys whose numbers nft prints with eight hexadecimal digits."""
@@ -96,6 +98,8 @@ def _reject(fields: Fields) -> str:
 
 
 def _counter(fields: Fields) -> str:
+    if "map" in fields:
+        return f"counter name {_expr(fields)}"
     return f"counter packets {fields.get('packets', 0)} bytes {fields.get('bytes', 0)}"
 
 
@@ -194,8 +198,8 @@ def _expr(value: object, beside: Beside = ()) -> str:
     if key == "range":
         return "-".join(_expr(one, beside) for one in list_of(inner))
     if key in OPERATORS:
-        operands = [_operand(one, _beside(value) or beside, key) for one in list_of(inner)]
-        return f" {key} ".join(operands)
+        by = () if key in ("<<", ">>") else _beside(value) or beside
+        return f" {key} ".join(_operand(one, by, key) for one in list_of(inner))
     fields = fields_of(inner)
     if key == "prefix":
         return f"{_expr(fields.get('addr'), beside)}/{fields.get('len')}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from podpath.model.linux.nftables import NftSet, SetElement
 from podpath.model.origin import Origin
-from podpath.parse.nft_expr import Reader, Types, fields_of, list_of, types_of
+from podpath.parse.nft_expr import Reader, Types, fields_of, json_text, list_of, types_of
 from podpath.parse.nft_records import ABSENT, SetRecord, decode
 
 
@@ -41,7 +41,10 @@ def read_types(reader: Reader, value: object) -> Types:
         return tuple(value.split(" . "))
     if isinstance(value, list):
         return tuple(one if isinstance(one, str) else "" for one in value)
-    return types_of(reader.expr(fields_of(value).get("typeof"))) or ("",)
+    types = types_of(reader.expr(fields_of(value).get("typeof"))) or ("",)
+    if "" in types:
+        reader.lost.append(json_text(value))  # a constant of a type that is not known would never match
+    return types
 
 
 def set_text(record: SetRecord) -> str:

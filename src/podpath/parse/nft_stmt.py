@@ -29,6 +29,8 @@ from podpath.model.linux.nftables import (
 )
 from podpath.parse.nft_expr import (
     CONDITIONS,
+    JUMPS,
+    VERDICTS,
     Reader,
     Types,
     fields_of,
@@ -66,21 +68,18 @@ REJECTS: Mapping[str, Dialect] = {
 DEFAULT_REJECT: Mapping[str, str] = {"ip6": "icmpv6", "ip": "icmp"}
 """What a bare ``reject`` is in a family; elsewhere icmpx."""
 
-NOOPS = frozenset(
-    (
-        "counter",
-        "log",
-        "last",
-        "flow",
-        "ct helper",
-        "ct timeout",
-        "ct expectation",
-        "secmark",
-        "reset",
-        "comment",
-    )
-)
-"""What lets every packet go on. ``reset`` strips a TCP option."""
+NOOPS: Mapping[str, str] = {
+    "counter": "counter",
+    "log": "log",
+    "last": "last",
+    "flow": "flow add",
+    "ct helper": "ct helper",
+    "ct timeout": "ct timeout",
+    "ct expectation": "ct expectation",
+    "secmark": "secmark",
+    "reset": "tcp option",
+}
+"""What lets every packet go on. ``reset`` strips an option of TCP."""
 
 _DYNAMIC_TEXT = re.compile(r"(add|update|delete) @(\S+) \{ (.*) \}")
 """nft 1.0 prints the filling of a map as text within its JSON."""
@@ -113,12 +112,7 @@ class RuleReader(Reader):
         """A statement; one that is not understood stays in its place."""
         if isinstance(value, str):
             return self._text(value)
-        found = verdict(value)
-        if found is not None:
-            return NftVerdict(found.verdict, found.chain)
         key, inner = only_item(value)
-        if key in NOOPS:
-            return NftNoop(key)
         read = _READERS.get(key)
         return (read and read(self, inner)) or self.lost_statement(value)
 
@@ -284,7 +278,21 @@ def _xt(reader: RuleReader, inner: object) -> Statement | None:
     return XtStatement(kind, name)
 
 
+def _noop(name: str) -> Callable[[RuleReader, object], Statement | None]:
+    return lambda _reader, _inner: NftNoop(name)
+
+
+def _verdict(name: str) -> Callable[[RuleReader, object], Statement | None]:
+    def read(_reader: RuleReader, inner: object) -> Statement | None:
+        found = verdict({name: inner})
+        return NftVerdict(found.verdict, found.chain) if found else None
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[RuleReader, object], Statement | None]] = {
+    **{key: _noop(name) for key, name in NOOPS.items()},
+    **{name: _verdict(name) for name in VERDICTS | JUMPS},
     "match": _match,
     "vmap": _vmap,
     "mangle": _mangle,

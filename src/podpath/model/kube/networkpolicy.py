@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from podpath.model.addr import Prefix, parse_prefix
+from podpath.model.addr import Prefix, is_v4, parse_prefix
 from podpath.model.kube.meta import KubeObject
 from podpath.model.kube.scalars import TCP_DEFAULT, Protocol
 from podpath.model.kube.selector import LabelSelector
@@ -24,10 +24,8 @@ class IPBlock(msgspec.Struct, frozen=True, gc=False):
             parse_prefix(text)
 
     def __contains__(self, addr: object) -> bool:
-        """Whether an address lies in the range and in none of the excepted ones."""
-        return addr in parse_prefix(self.cidr) and not any(
-            addr in parse_prefix(text) for text in self.excepted
-        )
+        """Whether an address of its family lies in the range and in none of the excepted ones."""
+        return _holds(self.cidr, addr) and not any(_holds(text, addr) for text in self.excepted)
 
     @property
     def prefix(self) -> Prefix:
@@ -37,6 +35,12 @@ class IPBlock(msgspec.Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         """``10.0.0.0/8 except 10.1.0.0/16``."""
         return f"{self.cidr} except {', '.join(self.excepted)}" if self.excepted else self.cidr
+
+
+def _holds(cidr: str, addr: object) -> bool:
+    """Whether a range holds an address; ``::/0`` holds no IPv4 address."""
+    prefix = parse_prefix(cidr)
+    return isinstance(addr, int) and is_v4(addr) == is_v4(prefix.net) and addr in prefix
 
 
 class Peer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
