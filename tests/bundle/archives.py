@@ -20,15 +20,15 @@ def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.T
     return header, content
 
 
-def tar_of(members: Iterable[tuple[tarfile.TarInfo, bytes]], format: int = tarfile.PAX_FORMAT) -> bytes:
+def tar_of(members: Iterable[tuple[tarfile.TarInfo, bytes]], form: int = tarfile.PAX_FORMAT) -> bytes:
     """An uncompressed archive of these members, in this order."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=format) as tar:
+    with tarfile.open(fileobj=file, mode="w", format=form) as tar:
         for header, content in members:
             tar.addfile(header, io.BytesIO(content))
     return file.getvalue()
 
 
-def tar(files: dict[str, bytes] = FILES, prefix: str = "", format: int = tarfile.PAX_FORMAT) -> bytes:
+def tar(files: dict[str, bytes] = FILES, prefix: str = "", form: int = tarfile.PAX_FORMAT) -> bytes:
     """An uncompressed archive of files by path."""
-    return tar_of((member(prefix + path, content) for path, content in files.items()), format)
+    return tar_of((member(prefix + path, content) for path, content in files.items()), form)

@@ -1,10 +1,12 @@
 """Reading a bundle that is an archive: what it may be, and what it may not do to us."""
 
+import contextlib
 import gzip
 import io
 import lzma
 import os
 import tarfile
+from collections.abc import Callable
 
 import pytest
 import zstandard
@@ -12,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podpath.bundle import BundleError, open_bundle
-from podpath.bundle.archive import Limits, unpack
+from podpath.bundle.archive import LIMITS, Limits, unpack
 from tests.bundle.archives import FILES, member, tar, tar_of
 
-COMPRESS = {
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
     "gz": gzip.compress,
     "xz": lzma.compress,
@@ -23,7 +25,7 @@ COMPRESS = {
 }
 
 
-def refused(content: bytes, limits: Limits = Limits()) -> str:
+def refused(content: bytes, limits: Limits = LIMITS) -> str:
     with pytest.raises(BundleError) as error:
         unpack(io.BytesIO(content), "x.tar", limits)
     assert str(error.value).startswith("x.tar")
@@ -39,10 +41,10 @@ def test_the_compression_is_told_by_content_and_not_by_name(tmp_path, compressio
         assert bundle.nodes() == ("n1", "n2")
 
 
-@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_every_tar_format_is_read_with_long_names(tmp_path, format):
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_every_tar_format_is_read_with_long_names(tmp_path, form):
     files = FILES | {f"nodes/{'n' * 90}/pods/{'p' * 50}/ss": b"x"}
-    (tmp_path / "a.tar").write_bytes(tar(files, "./", format))
+    (tmp_path / "a.tar").write_bytes(tar(files, "./", form))
     bundle = open_bundle(tmp_path / "a.tar")
     assert list(bundle.files()) == sorted(files)
     assert bundle.pods("n" * 90) == ("p" * 50,)
@@ -189,7 +191,7 @@ def mutant(tmp_path_factory):
 @given(st.data(), st.sampled_from(sorted(COMPRESS)))
 def test_a_damaged_archive_is_read_or_refused_and_nothing_else(mutant, data, compression):
     content = bytearray(
-        COMPRESS[compression](tar(FILES | {"nodes/é/ss": b"1"}, format=data.draw(st.integers(0, 2))))
+        COMPRESS[compression](tar(FILES | {"nodes/é/ss": b"1"}, form=data.draw(st.integers(0, 2))))
     )
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
@@ -197,11 +199,8 @@ def test_a_damaged_archive_is_read_or_refused_and_nothing_else(mutant, data, com
     mutant.write_bytes(
         bytes(content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content)
     )
-    try:
-        with open_bundle(mutant) as bundle:
-            assert [bundle.read(path) for path in bundle.files()]
-    except BundleError as error:
-        assert str(error)
+    with contextlib.suppress(BundleError), open_bundle(mutant) as bundle:
+        assert [bundle.read(path) for path in bundle.files()]
 
 
 @given(

@@ -23,10 +23,14 @@ def fill(root, files):
 
 
 def refused(path) -> str:
-    with pytest.raises(BundleError) as error, open_bundle(path) as bundle:
-        for name in bundle.files():
-            bundle.read(name)
+    with pytest.raises(BundleError) as error:
+        read_all(path)
     return str(error.value)
+
+
+def read_all(path):
+    with open_bundle(path) as bundle:
+        return [bundle.read(name) for name in bundle.files()]
 
 
 def test_a_folder_is_read_by_path(folder):

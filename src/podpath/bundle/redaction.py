@@ -54,10 +54,13 @@ _MARK = re.escape(REMOVED.encode())
 _REPEATED = re.compile(rb"(?:%b){2,}" % _MARK)
 _TOKEN = re.compile(
     rb"(?P<string>\"(?:[^\"\\]|\\.)*(?:\"|\Z))(?P<colon>\s*:)?"
-    rb"|(?P<plain>%b|(?:true|false|null)\b|[\s{}\[\]:,0-9.+-]+)|(?P<rest>[^\"\s{}\[\]:,0-9.+<-]+|.)" % _MARK,
+    rb"|(?P<plain>%b|(?:true|false|null|-?\d+(?:\.\d+)?)(?=[\s,\]}]|\Z)|[\s{}\[\]:,]+)"
+    rb"|(?P<rest>[^\"\s{}\[\]:,<]+|.)" % _MARK,
     re.DOTALL,
 )
-_SIGNS_OF_OBJECTS = (b"\0", b"apiVersion", b"kind:")  # UTF-16, YAML
+_LIKE_OBJECTS = re.compile(
+    rb"\A[\xef\xbb\xbf\s]*[{\[]|\0|apiVersion|kind:|\"\s*:\s*[\"{\[]"
+)  # also UTF-16 and YAML
 _KEY = re.compile(rb'"[\w./-]{0,317}"')
 
 
@@ -67,9 +70,7 @@ def _redact_broken(content: bytes) -> tuple[bytes, list[str]]:
     Cut-off JSON still has environment values in it, and where a quote is missing, strings and what is between them
     change places: so whatever is neither a key nor punctuation goes.
     """
-    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    like_objects = text.startswith((b"{", b"[")) or any(sign in text for sign in _SIGNS_OF_OBJECTS)
-    if not like_objects and len(content) <= MAX_MESSAGE_BYTES:
+    if len(content) <= MAX_MESSAGE_BYTES and not _LIKE_OBJECTS.search(content):
         content, found = remove(content, (*SHAPES, *NAMED))
         return content, [f"line {line}: {reason}" for line, reason in found]
     cleaned = _REPEATED.sub(REMOVED.encode(), _TOKEN.sub(_without_values, content))

@@ -201,19 +201,28 @@ _WG_KEY = re.compile(rb"[A-Za-z0-9+/]{43}=")
 
 
 def _wireguard(content: bytes) -> Iterator[tuple[int, int]]:
-    """Keys in ``wg show all dump``, wg(8): an interface has 5 columns, a peer 9; without the word ``all`` one less.
-
-    Public keys stay: they tell peers apart. In a line of another shape no key is public.
-    """
+    """Private and preshared keys in ``wg show all dump``. Public keys stay: they tell peers apart."""
     at = 0
     for line in content.split(b"\n"):
         columns = line.rstrip(b"\r").split(b"\t")
-        public = {5: 2, 4: 1, 9: 1, 8: 0}.get(len(columns))
+        public = _public_key_column(columns)
         for number, column in enumerate(columns):
             for key in _WG_KEY.finditer(column) if number != public else ():
                 yield at + key.start(), at + key.end()
             at += len(column) + 1
         at += len(line) - len(line.rstrip(b"\r"))
+
+
+def _public_key_column(columns: list[bytes]) -> int:
+    """Where the public key stands in a line of wg(8), or -1 if the line has another shape, perhaps cut off.
+
+    An interface is: private key, public key, port, mark. A peer is: public key, preshared key, endpoint, ranges,
+    handshake, received, sent, keepalive. The word ``all`` puts the interface's name before either.
+    """
+    first = 0 if _WG_KEY.fullmatch(columns[0]) else 1
+    if len(columns) == first + 8:
+        return first
+    return first + 1 if len(columns) == first + 4 and columns[first + 2].isdigit() else -1
 
 
 SPECIAL = {

@@ -32,6 +32,8 @@ class CauseKey(NamedTuple):
     file: str
     dev: str
     key: str
+    entry: str = ""
+    """The entry itself, where a file holds many in one line."""
 
 
 class Broken(NamedTuple):
@@ -93,14 +95,18 @@ def locate(network: Network, promise: Promise, branch: Branch) -> Broken:
     elif branch.works is not False:
         netns_id, step = _wrong_target(request, promise, branch)
         trace = _up_to(request, netns_id, step)
+    elif step.kind == "reply-not-untranslated":
+        netns_id, step = _translator(network, branch, step)
+        trace = _up_to(trace, netns_id, step)
     elif trace.disposition in (Disposition.EXITS_NETWORK, Disposition.REPLY_LOST) and step.stage == "underlay":
         step = _wrong_way(network, trace, step)
     return Broken(promise, branch, netns_id, step, trace, _key(netns_id, step))
 
 
 def _key(netns: NetnsId, step: Step) -> CauseKey:
-    line = step.origin.line
-    return CauseKey(netns, step.kind, step.table, step.chain, line, step.origin.file, step.dev, step.key)
+    origin = step.origin
+    entry = origin.text if origin.file.endswith(".json") else ""
+    return CauseKey(netns, step.kind, step.table, step.chain, origin.line, origin.file, step.dev, step.key, entry)
 
 
 def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[NetnsId, Step] | None:
@@ -137,6 +143,23 @@ def _wrong_target(request: Trace, promise: Promise, branch: Branch) -> tuple[Net
     ended = branch.server[1] if branch.server is not None else request.packet.dst
     text = f"the flow ends at {format_addr(ended)}, which was not promised"
     return request.netns, msgspec.structs.replace(request.last, kind="nat-wrong-target", text=text)
+
+
+def _translator(network: Network, branch: Branch, step: Step) -> tuple[NetnsId, Step]:
+    """The node that translated the request and should have translated the reply; where a bridge hid the reply from
+    iptables, that switch is the step."""
+    translated = next((hop for hop in branch.traces[0].hops for s in hop.steps if s.hook in TRANSLATING and s.rule is not None), None)
+    if translated is None:
+        return branch.end.netns, step
+    for trace in branch.traces:
+        for hop in trace.hops:
+            switch = next((s for s in hop.steps if s.key == "bridge-nf-call-iptables"), None)
+            if hop.netns == translated.netns and switch is not None:
+                return hop.netns, msgspec.structs.replace(step, origin=switch.origin, dev=switch.dev, key=switch.key)
+    untracked = next((s for trace in branch.traces for hop in trace.hops for s in hop.steps if s.kind == "notrack"), None)
+    if untracked is not None:
+        return translated.netns, msgspec.structs.replace(untracked, kind=step.kind, text=f"{step.text}; {untracked.text}", packet=step.packet)
+    return translated.netns, msgspec.structs.replace(step, origin=network.namespaces[translated.netns].source("iptables-nft-save"))
 
 
 def _wrong_way(network: Network, trace: Trace, step: Step) -> Step:

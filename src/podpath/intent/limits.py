@@ -20,8 +20,14 @@ class Limits(NamedTuple):
     """Nodes that each node's Pods are walked to: a route or a tunnel to a node breaks for three others at least."""
     classes: int = 8
     """Sorts of Pods of one node that ask the same Service; the next Service is asked by the next ones."""
+    asking_nodes: int = 1
+    """Nodes of those that ask a Service which also ask it for themselves: their way differs in its source only."""
+    hairpins: int = 1
+    """Nodes on which a Service's Pod asks its own Service: it is the node's bridge that is tried, many times over."""
     class_pairs: int = 16
-    """Pairs of sorts of Pods walked for one pair of nodes: policies tell them apart, the way is one."""
+    """Pairs of sorts of Pods tried for one pair of nodes: policies tell them apart, the way is one."""
+    walked_pairs: int = 1
+    """Of these, how many that policies allow are walked in a large cluster."""
     probes: int = 20
     """Probes of one node, of Pods that are not ready first: more say nothing new about the node."""
 

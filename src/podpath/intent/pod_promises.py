@@ -34,9 +34,12 @@ def pod_promises(clients: Clients, permissions: Permissions) -> Made:
 def _between(clients: Clients, permissions: Permissions, node: str, other: str) -> Made:
     """Each sort of Pods of a node to each sort of another node's (or the same)."""
     pairs = product(clients.classes.get(node, ()), clients.classes.get(other, ()))
+    wanted = clients.limits.class_pairs if clients.small else clients.limits.walked_pairs
+    walked = {True: 0, False: 0}
     for source, target in islice(pairs, clients.limits.class_pairs):
-        for v4 in (True, False):
+        for v4 in (one for one, count in walked.items() if count < wanted):
             made = _pod_to_pod(clients, permissions, source, target, v4=v4)
+            walked[v4] += isinstance(made, Promise)
             if made is not None:
                 yield made
 

@@ -103,17 +103,20 @@ class _Maker:
 
     def _inside(self, door: _Door, via: str, addr: int) -> Made:
         """From Pods and nodes of the cluster, to an address that their own nodes translate."""
-        for node in self.clients.asking(door.number, door.hosts):
-            for asker in self._askers(door, node):
+        nodes = self.clients.asking(door.number, door.hosts)
+        own = nodes if self.clients.small_for_services else nodes[-self.clients.limits.asking_nodes :]
+        for node in nodes:
+            for asker in self._askers(door, node, itself=node in own):
                 yield self._made(door, via, asker, addr, door.port.port, node)
 
-    def _askers(self, door: _Door, node: str) -> Iterator[Asker]:
-        """A Pod of each sort on a node, and the node."""
+    def _askers(self, door: _Door, node: str, *, itself: bool = True) -> Iterator[Asker]:
+        """A Pod of each sort on a node, and the node itself."""
         clients, own = self.clients, [one.addr for one in door.endpoints]
         whole = clients.small_for_services
         for alike in clients.pods_asking(node, door.number, v4=door.v4, whole=whole):
             yield clients.pod(alike.one(avoid=own), v4=door.v4, stands_for=len(alike.pods))
-        yield clients.node(node, v4=door.v4)
+        if itself:
+            yield clients.node(node, v4=door.v4)
 
     def _landing(self, door: _Door, via: str, addr: int) -> Made:
         """From outside, to an address that stands on a node: only then it is known where the packet comes in."""
@@ -163,7 +166,7 @@ class _Maker:
         cluster = self.clients.cluster
         addr = door.service.cluster_ip(v4=door.v4)
         whole = self.clients.small_for_services
-        hosts = door.hosts if whole else door.hosts[: self.clients.limits.endpoint_nodes]
+        hosts = door.hosts if whole else door.hosts[: self.clients.limits.hairpins]
         for node in hosts:
             pods = (cluster.pod_at(one.addr) for one in door.endpoints if one.node == node and one.ready)
             pod = next((pod for pod in pods if pod is not None and pod.running), None)
