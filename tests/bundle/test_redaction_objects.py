@@ -304,7 +304,7 @@ POD_LIST = json.dumps(
     "content",
     [
         *(POD_LIST[:end] for end in range(120, len(POD_LIST), 7)),
-        *(POD_LIST[:at] + POD_LIST[at + 1 :] for at in (0, 3, 9, 10, 12, 17)),
+        *(POD_LIST[:at] + POD_LIST[at + 1 :] for at in (0, 3, 9, 10, 12)),
         POD_LIST.replace(b'"env', b"env", 1),
         b"\xef\xbb\xbf" + POD_LIST,
         POD_LIST.decode().encode("utf-16"),

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from podpath.bundle import redact
@@ -105,5 +105,13 @@ def test_a_secret_in_a_list_that_is_cut_off_or_damaged_is_gone(secret, data):
     content = data.draw(
         st.sampled_from([whole[:at], whole[:at] + b'"' + whole[at:], whole[:at] + b"\\" + whole[at:]])
     )
-    if secret.encode() in content:
-        assert secret.encode() not in redact("api/configmaps.json", content)[0]
+    assume(not is_json(content))
+    assert secret.encode() not in redact("api/configmaps.json", content)[0]
+
+
+def is_json(content):
+    try:
+        json.loads(content)
+    except ValueError:
+        return False
+    return True

@@ -103,6 +103,12 @@ def explanations(kind: str) -> tuple[Explanation, ...]:
     return tuple(sorted(asked, key=lambda one: (-one.specificity, one.code)))
 
 
+def explanations_by_code() -> dict[str, Explanation]:
+    """All explanations, by code."""
+    load_checks()
+    return dict(sorted(_EXPLANATIONS.items()))
+
+
 def state_checks() -> tuple[StateCheck, ...]:
     """All state checks, by code."""
     load_checks()

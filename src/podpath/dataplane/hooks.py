@@ -55,7 +55,7 @@ def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
     for table in tables:
         for chain in table.chains.values():
             base = chain.base
-            if base is None or base.hook != hook:
+            if base is None or base.hook != hook or (base.policy == "accept" and not chain.rules):
                 continue
             if base.type == "nat":
                 nat.append((base.priority, table, chain))

@@ -96,7 +96,7 @@ def control_plane_promises(clients: Clients) -> Made:
     """The API server to the kubelets (logs, exec, metrics), and to the webhooks and API servers it calls."""
     servers = tuple(clients.at(addr) for addr in _api_servers(clients))
     for asker in servers:
-        for node, addr in clients.addressed(v4=_speaks_v4(asker)):
+        for node, addr in clients.addressed(clients.nodes, v4=_speaks_v4(asker)):
             yield _to_kubelet(clients, asker, node, addr)
     for owner, reference in _called(clients):
         for asker in servers:

@@ -155,10 +155,20 @@ class Clients:
         labels = tuple(pod.meta.labels.get(key) for key in self._peer_keys)
         return *alike, pod.meta.namespace, chosen, labels
 
+    @cached_property
+    def _able(self) -> Mapping[bool, Mapping[str, tuple[PodClass, ...]]]:
+        """The sorts of Pods with an address of a family, by node."""
+        return {
+            v4: {
+                node: tuple(one for one in classes if one.pods[0].ip(v4=v4) is not None)
+                for node, classes in self.classes.items()
+            }
+            for v4 in (True, False)
+        }
+
     def pods_asking(self, node: str, number: int, *, v4: bool, whole: bool) -> Iterator[PodClass]:
         """The sorts of Pods of a node that ask the thing with this number."""
-        able = [one for one in self.classes.get(node, ()) if one.pods[0].ip(v4=v4) is not None]
-        yield from _rotated(able, number, self.limits.classes if whole else 1)
+        yield from _rotated(self._able[v4].get(node, ()), number, self.limits.classes if whole else 1)
 
     def pod(self, pod: Pod, *, v4: bool, stands_for: int = 1) -> Asker:
         """A Pod as a client."""
@@ -182,9 +192,9 @@ class Clients:
         ref = ObjectRef("Outside", "", format_addr(addr))
         return Asker(Client("outside", addr=addr), ref, NetnsId(""), addr)
 
-    def addressed(self, *, v4: bool) -> Iterator[tuple[Node, int]]:
-        """The nodes with an internal address of a family."""
-        for name in self.nodes:
+    def addressed(self, names: Iterable[str], *, v4: bool) -> Iterator[tuple[Node, int]]:
+        """Those of these nodes that have an internal address of a family, with it."""
+        for name in names:
             node = self.cluster.nodes.get(name)
             addr = node.internal_ip(v4=v4) if node else None
             if node is not None and addr is not None:

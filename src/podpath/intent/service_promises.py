@@ -10,7 +10,8 @@ from podpath.intent.outside import neighbour_of
 from podpath.intent.permission import Permissions
 from podpath.intent.services import (
     ServiceEndpoint,
-    backends,
+    categorize,
+    choose,
     exposed_addresses,
     families,
     listed_endpoints,
@@ -103,11 +104,15 @@ class _Maker:
 
     def _inside(self, door: _Door, via: str, addr: int) -> Made:
         """From Pods and nodes of the cluster, to an address that their own nodes translate."""
-        nodes = self.clients.asking(door.number, door.hosts)
-        own = nodes if self.clients.small_for_services else nodes[-self.clients.limits.asking_nodes :]
+        nodes, own = self._nodes(door)
         for node in nodes:
             for asker in self._askers(door, node, itself=node in own):
                 yield self._made(door, via, asker, addr, door.port.port, node)
+
+    def _nodes(self, door: _Door) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The nodes that ask, and those of them that also ask for themselves."""
+        nodes = self.clients.asking(door.number, door.hosts)
+        return nodes, nodes if self.clients.small_for_services else nodes[-self.clients.limits.asking_nodes :]
 
     def _askers(self, door: _Door, node: str, *, itself: bool = True) -> Iterator[Asker]:
         """A Pod of each sort on a node, and the node itself."""
@@ -133,21 +138,21 @@ class _Maker:
 
     def _node_ports(self, door: _Door) -> Made:
         """At each node: from outside, from itself, from its Pods, and from a Pod and the node next to it."""
-        wanted = set(self.clients.asking(door.number, door.hosts))
-        for node, addr in self.clients.addressed(v4=door.v4):
-            if node.name not in wanted:
-                continue
+        nodes, own = self._nodes(door)
+        for node, addr in self.clients.addressed(nodes, v4=door.v4):
             if not self._is_served(node.name, addr):
                 text = f"kube-proxy on {node.name} does not serve NodePorts at {format_addr(addr)} (nodePortAddresses)"
                 yield NotPromised("node-port-addresses", text, door.service.ref, door.service.origin)
                 continue
-            for asker in self._node_port_askers(door, node, addr):
+            for asker in self._node_port_askers(door, node, addr, inside=node.name in own):
                 yield self._made(door, "node-port", asker, addr, door.port.node_port, node.name)
 
-    def _node_port_askers(self, door: _Door, node: Node, addr: int) -> Iterator[Asker]:
+    def _node_port_askers(self, door: _Door, node: Node, addr: int, *, inside: bool) -> Iterator[Asker]:
         outsider = self._outsider(node, addr)
         if outsider is not None:
             yield outsider
+        if not inside:
+            return
         yield from self._askers(door, node.name)
         other = self.clients.next_node(node.name)
         if other is not None:
@@ -183,7 +188,8 @@ class _Maker:
         from another one must be allowed to reach that node.
         """
         service = door.service
-        servers = backends(self.clients.cluster, service, door.port, asker.client, via, node, v4=door.v4)
+        lists = categorize(door.endpoints, node, self.clients.cluster.node_zone(node))
+        servers = choose(service, door.port, lists, asker.client, via, node, v4=door.v4)
         if isinstance(servers, NotPromised):
             return servers
         entry = "" if via == "cluster-ip" or service.external_local else node

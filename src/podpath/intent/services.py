@@ -196,10 +196,17 @@ def backends(
     ``via`` is cluster-ip, node-port, load-balancer or external-ip; ``node`` is where the packet meets kube-proxy:
     the client's own node, the node whose address a NodePort is asked at, or the one that an outside packet enters.
     """
+    lists = endpoints_for(cluster, service, port, node, v4=v4)
+    return choose(service, port, lists, client, via, node, v4=v4)
+
+
+def choose(
+    service: Service, port: ServicePort, lists: Categorized, client: Client, via: str, node: str, *, v4: bool
+) -> Backends | NotPromised:
+    """As ``backends``, for who has the node's lists already."""
     refused = _never_translated(service, port, via, v4=v4)
     if refused is not None:
         return refused
-    lists = endpoints_for(cluster, service, port, node, v4=v4)
     if not lists.has_any:
         return _not(
             service, "no-endpoints", f"{_name(service, port)} has no ready endpoint of {_family(v4=v4)}"

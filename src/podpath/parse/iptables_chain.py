@@ -11,19 +11,19 @@ from collections.abc import Container, Sequence
 
 from podpath.model.linux.netfilter import Continue, Jump, Rule, Target
 from podpath.model.linux.xtables import AddressMatch, Match
-from podpath.parse.iptables_nat import dnat
+from podpath.parse.iptables_nat import dnat_to
 from podpath.parse.iptables_rule import Reader, compile_rule
 from podpath.parse.iptables_values import prefix
 
 _ADDRESSES = r"(?: (! )?-s ([^ ]++))?+(?: (! )?-d ([^ ]++))?+"
-_OPTIONS_AND_TARGET = r"((?: ++-(?!j )[^ ]++(?: ++[^- ][^ ]*+)*+)*+)(?: -j (.++))?+"
-_COMMENTED = re.compile(rf'{_ADDRESSES}([^"]*+)"([^"\\]*+)"(?!.*"){_OPTIONS_AND_TARGET}')
-_BARE = re.compile(rf"{_ADDRESSES}()(){_OPTIONS_AND_TARGET}")
+_OPTIONS = r'((?: ++-(?!j )[^ "]++(?: ++[^- "][^ "]*+)*+)*+)'
+_TARGET = r'(?: -j (?:DNAT --to-destination ([^ "]++)|([^"]++)))?+'
+_COMMENTED = re.compile(rf'{_ADDRESSES}([^"]*+)"([^"\\]*+)"{_OPTIONS}{_TARGET}')
+_BARE = re.compile(rf"{_ADDRESSES}()(){_OPTIONS}{_TARGET}")
 """Addresses, what follows up to a comment in quotes, the comment, what follows that, and the target."""
 
 _A_COMMENT = "\0comment"
 """Stands for a comment while a skeleton is compiled."""
-_DNAT = "DNAT --to-destination "
 MOST_KEPT = 20_000
 """How many skeletons and targets are kept; a dump has hundreds."""
 
@@ -49,29 +49,29 @@ class RuleCompiler:
             return [self._whole(number, line) for number, line in enumerate(lines, first)]
         chains, skeletons, targets = self._chains, self._skeletons, self._targets
         rules: list[Rule] = []
-        number = first - 1
-        for line in lines:
-            number += 1
+        for number, line in enumerate(lines, first):
             if counted:
                 begin = line.find(command) + len(command)
             shape = (_COMMENTED if '"' in line else _BARE).fullmatch(line, begin)
             if not shape:
                 rules.append(self._whole(number, line))
                 continue
-            not_source, source, not_destination, destination, head, comment, tail, aim = shape.groups()
+            not_source, source, not_destination, destination, head, comment, tail, mapped, aim = shape.groups()
+            matches: tuple[Match, ...] = ()
             try:
-                matches: tuple[Match, ...] = ()
                 if source:
                     matches = (AddressMatch("src", prefix(source), not_source is not None),)
                 if destination:
                     matches += (AddressMatch("dst", prefix(destination), not_destination is not None),)
                 skeleton = skeletons.get((head, tail)) or self._skeleton(head, tail)
-                target = Jump(aim) if aim in chains else targets.get(aim) or self._target(aim)
+                if mapped:
+                    target: Target | None = dnat_to(mapped)
+                else:
+                    target = Jump(aim) if aim in chains else targets.get(aim) or self._target(aim)
             except ValueError:
-                skeleton = target = None
+                target = skeleton = None
             if skeleton and target:
-                items = (*matches, *skeleton[0], target)
-                rules.append(Rule(number, line, items, comment or skeleton[1]))
+                rules.append(Rule(number, line, (*matches, *skeleton[0], target), comment or skeleton[1]))
             else:
                 rules.append(self._whole(number, line))
         return rules
@@ -98,8 +98,6 @@ class RuleCompiler:
             return Continue()
         if text in self._targets:
             return None
-        if text.startswith(_DNAT) and " " not in text[len(_DNAT) :] and "DNAT" not in self._chains:
-            return dnat({"--to-destination": text[len(_DNAT) :]})
         read = Reader(f"-j {text}", self._chains, self._family).read()
         target = None if read.unknown or read.comment or read.matches else read.target
         if len(self._targets) < MOST_KEPT:

@@ -39,28 +39,32 @@ def _ports(text: str) -> tuple[Span, str]:
     return span, str(port(base)) if slash else ""
 
 
-def _flags(values: Mapping[str, str], base: str) -> str:
-    """The options that choose among several mappings, as written; a base port as ``base=``."""
-    flags = [name for name in ("--random", "--random-fully", "--persistent") if name in values]
-    return " ".join((*flags, *([f"base={base}"] if base else [])))
+def _flags(values: Mapping[str, str]) -> str:
+    """The options that choose among several mappings, as written."""
+    return " ".join(name for name in ("--random", "--random-fully", "--persistent") if name in values)
+
+
+def dnat_to(text: str, options: str = "") -> Dnat:
+    """``-j DNAT --to-destination TEXT``."""
+    addr, span, base = mapped(text)
+    return Dnat(addr, span, f"{options} base={base}".lstrip() if base else options)
 
 
 def dnat(values: Mapping[str, str]) -> Dnat:
     """``-j DNAT``."""
-    addr, span, base = mapped(values["--to-destination"])
-    return Dnat(addr, span, _flags(values, base) if base or len(values) > 1 else "")
+    return dnat_to(values["--to-destination"], _flags(values))
 
 
 def snat(values: Mapping[str, str]) -> Snat:
     """``-j SNAT``."""
-    addr, span, base = mapped(values["--to-source"])
-    return Snat(addr, span, _flags(values, base))
+    to = dnat_to(values["--to-source"], _flags(values))
+    return Snat(to.addr, to.port, to.options)
 
 
 def masquerade(values: Mapping[str, str]) -> Masquerade:
     """``-j MASQUERADE``."""
     span = dashed_ports(values["--to-ports"]) if "--to-ports" in values else None
-    return Masquerade(span, _flags(values, ""))
+    return Masquerade(span, _flags(values))
 
 
 def redirect(values: Mapping[str, str]) -> Redirect:

@@ -35,18 +35,21 @@ def address(text: str) -> int:
         return parse_addr(text)
 
 
+@lru_cache(maxsize=1 << 14)
+def _host(text: str) -> tuple[int, int]:
+    """The last byte of a dotted quad, and the mask that follows it: ``4/32``."""
+    byte, slash, length = text.partition("/")
+    return _OCTETS[byte], _V4_MASKS[length] if slash else ALL_BITS
+
+
 def prefix(text: str) -> Prefix:
     """``10.0.0.0/8``, ``10.0.0.0/255.0.0.0``, ``fd00::/64``, a bare address, or ``10.1/16`` as people type it."""
-    base, slash, length = text.partition("/")
-    mask = _V4_MASKS.get(length) if slash else ALL_BITS
-    if mask is None or ":" in base:
-        return _any_prefix(text)
-    network, _, host = base.rpartition(".")
+    network, _, host = text.rpartition(".")
     try:
-        addr = _network(network) | _OCTETS[host]
+        byte, mask = _host(host)
+        return tuple.__new__(Prefix, ((_network(network) | byte) & mask, mask))  # half the time of Prefix(...)
     except (ValueError, KeyError):
         return _any_prefix(text)
-    return tuple.__new__(Prefix, (addr & mask, mask))  # half the time of Prefix(...)
 
 
 def _any_prefix(text: str) -> Prefix:

@@ -108,15 +108,20 @@ def decode(raw: msgspec.Raw) -> object:
     """The JSON of a raw part; bytes that are not UTF-8 (a comment may hold them) are replaced."""
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        return msgspec.json.decode(bytes(raw).decode(errors="replace"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    text = bytes(raw).decode(errors="replace")
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return {"broken JSON": text}
 
 
 def read_records(text: bytes | str, file: str) -> tuple[list[Record], list[Unrecognized]]:
     """The objects in order, and those that are broken; ``ParseError`` when the whole is not nft's JSON."""
     try:
         return _RULESET.decode(text).nftables, []
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeError):
         pass
     except RecursionError as error:
         raise ParseError(f"{file}:1: this JSON is nested too deeply to be a ruleset") from error

@@ -92,6 +92,10 @@ def route_input(walk: Walk) -> Outcome:
             return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
         walk.oif = ""
         return Outcome.LOCAL
+    if walk.netns.sysctls is None:
+        question = f"the sysctls of {walk.netns.folder} were not collected: is forwarding on?"
+        if walk.decider.unknown(question):
+            return walk.blind("route", question)
     closed = _forwarding_off(walk)
     if closed is not None:
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, closed)

@@ -6,6 +6,7 @@ from podpath.dataplane.segment import Station, entrance_of
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import format_addr
 from podpath.model.network import Network
+from podpath.model.refs import node_netns
 from podpath.model.trace import Disposition, Step, Symptom
 
 
@@ -21,12 +22,31 @@ def wire(walk: Walk) -> Outcome:
             walk.note("underlay", f"routed to {receiver.netns.node} ({format_addr(walk.packet.dst)})", dev=dev)
             walk.dst_mac = ""
     if receiver is None:
+        unseen = _unseen_node(walk)
+        if unseen:
+            return walk.blind("underlay", f"what node {unseen} does with it: its state was not collected")
+        if walk.inner is not None:
+            text = f"the tunnel's packet goes to {format_addr(walk.packet.dst)}, which is no node's address"
+            step = Step("underlay", text, dev=dev, kind="tunnel-wrong-peer", key=format_addr(walk.packet.dst), packet=walk.packet)
+            return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
         walk.exit_place = (walk.netns.id, dev)
         step = Step("underlay", f"leaves by {dev} for {format_addr(walk.packet.dst)}", dev=dev, packet=walk.packet, key=_via(walk))
         return walk.end(Disposition.EXITS_NETWORK, Symptom.NONE, step)
     walk.receiver = None
     walk.enter(receiver.netns, receiver.link.name)
     return Outcome.NEXT
+
+
+def _unseen_node(walk: Walk) -> str:
+    """The node that the next hop or the destination belongs to, when the bundle holds nothing of it."""
+    nodes = walk.network.cluster.node_by_address
+    hop = walk.hop.gateway if walk.hop is not None else None
+    for addr in (hop, walk.packet.dst):
+        node = nodes.get(addr) if addr is not None else None
+        netns = walk.network.namespaces.get(node_netns(node.name)) if node is not None else None
+        if node is not None and (netns is None or netns.addresses is None or netns.links is None):
+            return node.name
+    return ""
 
 
 def _via(walk: Walk) -> str:

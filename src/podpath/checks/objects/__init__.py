@@ -1,0 +1,1 @@
+"""Faults that Kubernetes objects state by themselves: Services, endpoints, Ingresses, load balancers."""

@@ -1,0 +1,1 @@
+"""NetworkPolicies that say something else than their author meant, or that nobody enforces."""
