@@ -43,9 +43,27 @@ from podpath.model.origin import Origin
 T = TypeVar("T", bound=KubeObject)
 
 LISTS = frozenset(
-    "pods services nodes namespaces configmaps events serviceaccounts endpointslices networkpolicies ingresses "
-    "ingressclasses deployments daemonsets statefulsets replicasets roles clusterroles rolebindings "
-    "clusterrolebindings".split()
+    [
+        "pods",
+        "services",
+        "nodes",
+        "namespaces",
+        "configmaps",
+        "events",
+        "serviceaccounts",
+        "endpointslices",
+        "networkpolicies",
+        "ingresses",
+        "ingressclasses",
+        "deployments",
+        "daemonsets",
+        "statefulsets",
+        "replicasets",
+        "roles",
+        "clusterroles",
+        "rolebindings",
+        "clusterrolebindings",
+    ]
 )
 """What a collector asks for."""
 
@@ -89,7 +107,9 @@ def a_node(
     )
 
 
-def a_port(number: int = 8080, name: str = "http", protocol: str = "TCP", host_port: int = 0) -> ContainerPort:
+def a_port(
+    number: int = 8080, name: str = "http", protocol: str = "TCP", host_port: int = 0
+) -> ContainerPort:
     """A port of a container."""
     return ContainerPort(number, name, PROTOCOLS[protocol], host_port)
 
@@ -121,7 +141,9 @@ def a_pod(
         ),
         origin=an_origin("Pod", namespace, name),
         spec=PodSpec(
-            node_name=node, containers=tuple(containers) or (Container(name="main", ports=tuple(ports)),), **spec
+            node_name=node,
+            containers=tuple(containers) or (Container(name="main", ports=tuple(ports)),),
+            **spec,
         ),
         status=PodStatus(
             phase=phase,
@@ -220,7 +242,9 @@ def a_policy(name: str = "limit", namespace: str = "shop", **spec: Any) -> Netwo
     )
 
 
-def an_other(listed: str, name: str = "one", namespace: str = "", kind: str = "Thing") -> dict[str, tuple[OtherObject, ...]]:
+def an_other(
+    listed: str, name: str = "one", namespace: str = "", kind: str = "Thing"
+) -> dict[str, tuple[OtherObject, ...]]:
     """An object of a kind that has no struct, for ``a_cluster(others=...)``."""
     return {listed: (OtherObject(kind=kind, meta=Meta(name=name, namespace=namespace)),)}
 

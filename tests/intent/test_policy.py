@@ -7,13 +7,15 @@ from podpath.model.addr import parse_addr
 from podpath.model.flow import ICMP, SCTP, TCP, UDP
 from tests.builders import a_cluster, a_namespace, a_node, a_pod, a_policy, a_port
 
-WEB = a_pod("web", labels={"app": "web"}, ip="10.244.0.5", ports=[a_port(8080, "http"), a_port(53, "dns", "UDP")])
+WEB = a_pod(
+    "web", labels={"app": "web"}, ip="10.244.0.5", ports=[a_port(8080, "http"), a_port(53, "dns", "UDP")]
+)
 CLIENT = a_pod("client", labels={"app": "client", "tier": "front"}, ip="10.244.1.5", node="n2", ports=[])
 OPS = a_pod("ops", "ops", labels={"app": "client"}, ip="10.244.1.6", node="n2", ports=[])
 HOSTED = a_pod("agent", labels={"app": "client"}, ip="172.30.0.12", node="n2", host_network=True, ports=[])
 STRANGER = parse_addr("198.51.100.7")
 
-ALL_PODS = {"podSelector": {}}
+ALL_PODS: dict[str, object] = {"podSelector": {}}
 FROM_CLIENT = {"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}
 
 
@@ -56,18 +58,21 @@ class Test01Selectors:
     def test_one_that_does_not_match_selects_nothing(self):
         assert is_allowed(ingress(podSelector={"matchLabels": {"app": "db"}}))
 
-    @pytest.mark.parametrize(("operator", "key", "values", "selected"), [
-        ("In", "app", ["web", "db"], True),
-        ("In", "app", ["db"], False),
-        ("In", "absent", ["db"], False),
-        ("NotIn", "app", ["db"], True),
-        ("NotIn", "app", ["web"], False),
-        ("NotIn", "absent", ["db"], True),
-        ("Exists", "app", [], True),
-        ("Exists", "absent", [], False),
-        ("DoesNotExist", "app", [], False),
-        ("DoesNotExist", "absent", [], True),
-    ])
+    @pytest.mark.parametrize(
+        ("operator", "key", "values", "selected"),
+        [
+            ("In", "app", ["web", "db"], True),
+            ("In", "app", ["db"], False),
+            ("In", "absent", ["db"], False),
+            ("NotIn", "app", ["db"], True),
+            ("NotIn", "app", ["web"], False),
+            ("NotIn", "absent", ["db"], True),
+            ("Exists", "app", [], True),
+            ("Exists", "absent", [], False),
+            ("DoesNotExist", "app", [], False),
+            ("DoesNotExist", "absent", [], True),
+        ],
+    )
     def test_expressions(self, operator, key, values, selected):
         expression = {"key": key, "operator": operator, "values": values}
         assert is_allowed(ingress(podSelector={"matchExpressions": [expression]})) is not selected
@@ -140,7 +145,7 @@ class Test06Peers:
         assert is_allowed(ingress(rule))
 
     def test_an_empty_namespace_selector_is_all_pods_but_nobody_else(self):
-        rule = {"from": [{"namespaceSelector": {}}]}
+        rule: dict[str, object] = {"from": [{"namespaceSelector": {}}]}
         assert is_allowed(ingress(rule), src=OPS)
         assert not is_allowed(ingress(rule), src=STRANGER)
         assert not is_allowed(ingress(rule), src="n2")
@@ -162,7 +167,9 @@ class Test07IPBlock:
         assert is_allowed(ingress({"from": [{"ipBlock": {"cidr": cidr}}]}), src=STRANGER)
 
     def test_families_never_match_each_other(self):
-        assert not is_allowed(ingress({"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}), src=parse_addr("2001:db8::7"))
+        assert not is_allowed(
+            ingress({"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}), src=parse_addr("2001:db8::7")
+        )
         assert not is_allowed(ingress({"from": [{"ipBlock": {"cidr": "::/0"}}]}), src=STRANGER)
 
 

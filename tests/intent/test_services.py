@@ -34,12 +34,16 @@ def known(*ips):
     return [parse_addr(ip) for ip in ips]
 
 
-def a_shop(*slices, nodes=(a_node("n1"), a_node("n2", "172.30.0.12")), **service):
-    service = a_service(**service)
+NODES = (a_node("n1"), a_node("n2", "172.30.0.12"))
+
+
+def a_shop(*slices, nodes=NODES, **fields):
+    service = a_service(**fields)
     return a_cluster(service, *nodes, *slices), service
 
 
-def asked(cluster, service, client, via, node="n1"):
+def asked(shop, client, via, node="n1"):
+    cluster, service = shop
     return backends(cluster, service, service.spec.ports[0], client, via, node, v4=True)
 
 
@@ -51,8 +55,8 @@ def reason(answer):
 class TestExpectedEndpoints:
     """What the EndpointSlice controller makes of Pods (endpointslice/utils.go)."""
 
-    def expected(self, *pods, v4=True, **service):
-        service = a_service(**service)
+    def expected(self, *pods, v4=True, **fields):
+        service = a_service(**fields)
         return expected_endpoints(a_cluster(service, *pods), service, service.spec.ports[0], v4=v4)
 
     def test_a_pod_counts_that_the_selector_matches(self):
@@ -119,8 +123,8 @@ class TestExpectedEndpoints:
 class TestListedEndpoints:
     """What kube-proxy reads from slices (pkg/proxy/endpointslicecache.go)."""
 
-    def listed(self, *slices, v4=True, **service):
-        cluster, service = a_shop(*slices, **service)
+    def listed(self, *slices, v4=True, **fields):
+        cluster, service = a_shop(*slices, **fields)
         return listed_endpoints(cluster, service, service.spec.ports[0], v4=v4)
 
     def test_what_a_condition_does_not_say_is_ready_serving_and_not_terminating(self):
@@ -197,7 +201,9 @@ class TestCategories:
         assert addresses(found.cluster) == known(THERE)
 
     def test_one_missing_hint_switches_hints_off(self):
-        assert len(self.lists(an_endpoint(HERE, zones=["a"]), an_endpoint(THERE, "n2"), zone="a").cluster) == 2
+        assert (
+            len(self.lists(an_endpoint(HERE, zones=["a"]), an_endpoint(THERE, "n2"), zone="a").cluster) == 2
+        )
 
     def test_a_missing_hint_of_an_unready_endpoint_does_not(self):
         unready = an_endpoint("10.244.2.5", "n3", ready=False)
@@ -212,18 +218,24 @@ class TestCategories:
 
     def test_node_hints_come_before_zone_hints(self):
         found = self.lists(
-            an_endpoint(HERE, nodes=["n1"], zones=["b"]), an_endpoint(THERE, nodes=["n2"], zones=["a"]), zone="a"
+            an_endpoint(HERE, nodes=["n1"], zones=["b"]),
+            an_endpoint(THERE, nodes=["n2"], zones=["a"]),
+            zone="a",
         )
         assert addresses(found.cluster) == known(HERE)
 
     def test_without_one_for_this_node_the_zone_decides(self):
         found = self.lists(
-            an_endpoint(HERE, nodes=["n7"], zones=["b"]), an_endpoint(THERE, nodes=["n8"], zones=["a"]), zone="a"
+            an_endpoint(HERE, nodes=["n7"], zones=["b"]),
+            an_endpoint(THERE, nodes=["n8"], zones=["a"]),
+            zone="a",
         )
         assert addresses(found.cluster) == known(THERE)
 
     def test_hints_say_nothing_to_the_local_list(self):
-        found = self.lists(an_endpoint(HERE, "n1", zones=["b"]), an_endpoint(THERE, "n2", zones=["a"]), zone="a")
+        found = self.lists(
+            an_endpoint(HERE, "n1", zones=["b"]), an_endpoint(THERE, "n2", zones=["a"]), zone="a"
+        )
         assert addresses(found.local) == known(HERE)
 
     def test_nothing_is_nothing(self):
@@ -248,55 +260,55 @@ class TestTable:
     """The rows of what is done with each sort of traffic."""
 
     def test_cluster_ip_goes_to_all(self):
-        assert asked(*a_shop(BOTH), POD_ON_N1, "cluster-ip") == at(HERE, THERE)
+        assert asked(a_shop(BOTH), POD_ON_N1, "cluster-ip") == at(HERE, THERE)
 
     def test_cluster_ip_without_endpoints_is_not_promised(self):
-        assert reason(asked(*a_shop(), POD_ON_N1, "cluster-ip")) == "no-endpoints"
+        assert reason(asked(a_shop(), POD_ON_N1, "cluster-ip")) == "no-endpoints"
 
     def test_cluster_ip_with_internal_policy_local_stays_on_the_node(self):
-        assert asked(*a_shop(BOTH, **ITP_LOCAL), POD_ON_N1, "cluster-ip") == at(HERE)
+        assert asked(a_shop(BOTH, **ITP_LOCAL), POD_ON_N1, "cluster-ip") == at(HERE)
 
     def test_and_is_not_promised_where_the_node_has_none(self):
-        assert reason(asked(*a_shop(REMOTE, **ITP_LOCAL), POD_ON_N1, "cluster-ip")) == "local-policy"
+        assert reason(asked(a_shop(REMOTE, **ITP_LOCAL), POD_ON_N1, "cluster-ip")) == "local-policy"
 
     def test_but_is_without_endpoints_where_there_is_none_at_all(self):
-        assert reason(asked(*a_shop(**ITP_LOCAL), POD_ON_N1, "cluster-ip")) == "no-endpoints"
+        assert reason(asked(a_shop(**ITP_LOCAL), POD_ON_N1, "cluster-ip")) == "no-endpoints"
 
     @WAYS
     @pytest.mark.parametrize("client", [OUTSIDE, POD_ON_N1, NODE_1], ids=["outside", "pod", "node"])
     def test_external_policy_cluster_goes_to_all(self, via, exposed, client):
-        assert asked(*a_shop(BOTH, **exposed), client, via) == at(HERE, THERE)
+        assert asked(a_shop(BOTH, **exposed), client, via) == at(HERE, THERE)
 
     @WAYS
     def test_external_policy_cluster_without_endpoints_is_not_promised(self, via, exposed):
-        assert reason(asked(*a_shop(**exposed), OUTSIDE, via)) == "no-endpoints"
+        assert reason(asked(a_shop(**exposed), OUTSIDE, via)) == "no-endpoints"
 
     @WAYS
     def test_external_policy_local_keeps_strangers_on_the_node(self, via, exposed):
-        assert asked(*a_shop(BOTH, **exposed, **ETP_LOCAL), OUTSIDE, via) == at(HERE)
+        assert asked(a_shop(BOTH, **exposed, **ETP_LOCAL), OUTSIDE, via) == at(HERE)
 
     @WAYS
     def test_and_drops_them_where_the_node_has_none(self, via, exposed):
-        assert reason(asked(*a_shop(REMOTE, **exposed, **ETP_LOCAL), OUTSIDE, via)) == "local-policy"
+        assert reason(asked(a_shop(REMOTE, **exposed, **ETP_LOCAL), OUTSIDE, via)) == "local-policy"
 
     @WAYS
     @pytest.mark.parametrize("client", [POD_ON_N1, NODE_1], ids=["pod", "node"])
     def test_but_lets_the_nodes_own_traffic_through_to_all(self, via, exposed, client):
-        assert asked(*a_shop(REMOTE, **exposed, **ETP_LOCAL), client, via) == at(THERE)
+        assert asked(a_shop(REMOTE, **exposed, **ETP_LOCAL), client, via) == at(THERE)
 
     def test_a_pod_of_another_node_is_promised_nothing_where_a_stranger_would_be_dropped(self):
-        answer = asked(*a_shop(REMOTE, **NODE_PORT, **ETP_LOCAL), POD_ON_N2, "node-port", "n1")
+        answer = asked(a_shop(REMOTE, **NODE_PORT, **ETP_LOCAL), POD_ON_N2, "node-port", "n1")
         assert reason(answer) == "local-policy"
 
     def test_and_anybodys_answer_where_not(self):
-        answer = asked(*a_shop(BOTH, **NODE_PORT, **ETP_LOCAL), POD_ON_N2, "node-port", "n1")
+        answer = asked(a_shop(BOTH, **NODE_PORT, **ETP_LOCAL), POD_ON_N2, "node-port", "n1")
         assert answer == at(HERE, THERE)
 
     def test_internal_policy_local_says_nothing_to_external_traffic(self):
-        assert asked(*a_shop(REMOTE, **NODE_PORT, **ITP_LOCAL), OUTSIDE, "node-port") == at(THERE)
+        assert asked(a_shop(REMOTE, **NODE_PORT, **ITP_LOCAL), OUTSIDE, "node-port") == at(THERE)
 
     def test_external_policy_local_says_nothing_to_the_cluster_ip(self):
-        assert asked(*a_shop(REMOTE, **NODE_PORT, **ETP_LOCAL), POD_ON_N1, "cluster-ip") == at(THERE)
+        assert asked(a_shop(REMOTE, **NODE_PORT, **ETP_LOCAL), POD_ON_N1, "cluster-ip") == at(THERE)
 
 
 class TestRest:
@@ -304,38 +316,41 @@ class TestRest:
 
     def test_a_balancer_in_proxy_mode_is_not_captured(self):
         shop = a_shop(BOTH, **BALANCER, lb_mode="Proxy")
-        assert reason(asked(*shop, POD_ON_N1, "load-balancer")) == "not-captured"
+        assert reason(asked(shop, POD_ON_N1, "load-balancer")) == "not-captured"
 
     def test_a_balancer_without_address_is_not_exposed(self):
-        assert reason(asked(*a_shop(BOTH, **NODE_PORT), POD_ON_N1, "load-balancer")) == "not-exposed"
+        assert reason(asked(a_shop(BOTH, **NODE_PORT), POD_ON_N1, "load-balancer")) == "not-exposed"
 
     def test_without_a_node_port_there_is_none(self):
-        assert reason(asked(*a_shop(BOTH), OUTSIDE, "node-port")) == "not-exposed"
+        assert reason(asked(a_shop(BOTH), OUTSIDE, "node-port")) == "not-exposed"
 
-    @pytest.mark.parametrize(("ranges", "promised"), [
-        ((" 198.51.100.0/24 ",), True),
-        (("192.0.2.0/24",), False),
-        (("192.0.2.0/24", "0.0.0.0/0"), True),
-        (("2001:db8::/32",), True),
-        ((), True),
-    ])
+    @pytest.mark.parametrize(
+        ("ranges", "promised"),
+        [
+            ((" 198.51.100.0/24 ",), True),
+            (("192.0.2.0/24",), False),
+            (("192.0.2.0/24", "0.0.0.0/0"), True),
+            (("2001:db8::/32",), True),
+            ((), True),
+        ],
+    )
     def test_source_ranges_hold_for_the_balancers_address(self, ranges, promised):
         shop = a_shop(BOTH, **BALANCER, load_balancer_source_ranges=ranges)
         client = Client("outside", addr=parse_addr("198.51.100.7"))
-        answer = asked(*shop, client, "load-balancer")
+        answer = asked(shop, client, "load-balancer")
         assert (answer == at(HERE, THERE)) if promised else reason(answer) == "source-ranges"
 
     def test_and_not_for_node_ports(self):
         shop = a_shop(BOTH, **BALANCER, load_balancer_source_ranges=("192.0.2.0/24",))
         client = Client("outside", addr=parse_addr("198.51.100.7"))
-        assert asked(*shop, client, "node-port") == at(HERE, THERE)
+        assert asked(shop, client, "node-port") == at(HERE, THERE)
 
     def test_a_headless_service_is_a_name_for_pods(self):
-        assert reason(asked(*a_shop(BOTH, cluster_ip="None"), POD_ON_N1, "cluster-ip")) == "headless"
+        assert reason(asked(a_shop(BOTH, cluster_ip="None"), POD_ON_N1, "cluster-ip")) == "headless"
 
     def test_an_external_name_is_a_name_only(self):
         shop = a_shop(type="ExternalName", external_name="example.org", cluster_ip="")
-        assert reason(asked(*shop, POD_ON_N1, "cluster-ip")) == "external-name"
+        assert reason(asked(shop, POD_ON_N1, "cluster-ip")) == "external-name"
 
     def test_a_port_that_the_service_has_not_is_not_promised(self):
         cluster, service = a_shop(BOTH)
@@ -349,5 +364,7 @@ class TestRest:
         assert answer == at("fd00::5")
 
     def test_user_made_slices_may_hold_addresses_outside(self):
-        answer = asked(*a_shop(a_slice(an_endpoint("198.51.100.7", None)), selector={}), POD_ON_N1, "cluster-ip")
+        answer = asked(
+            a_shop(a_slice(an_endpoint("198.51.100.7", None)), selector={}), POD_ON_N1, "cluster-ip"
+        )
         assert answer == at("198.51.100.7")

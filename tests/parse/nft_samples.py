@@ -73,7 +73,9 @@ def read_set(*elem, **fields):
 def every_rule(found):
     """The rules of all tables; those of a managed table once."""
     native = [table for table in found.tables if (table.family, table.name) not in found.managed]
-    return [rule for table in (*native, *found.lossy) for chain in table.chains.values() for rule in chain.rules]
+    return [
+        rule for table in (*native, *found.lossy) for chain in table.chains.values() for rule in chain.rules
+    ]
 
 
 def every_set(found):

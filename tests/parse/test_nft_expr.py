@@ -190,7 +190,15 @@ def test_the_parts_of_a_concatenation_have_their_own_types():
 
 
 def test_an_element_may_have_company():
-    wrapped = {"elem": {"val": "10.0.0.1", "timeout": 60, "expires": 59, "comment": "x", "counter": {"packets": 1, "bytes": 2}}}
+    wrapped = {
+        "elem": {
+            "val": "10.0.0.1",
+            "timeout": 60,
+            "expires": 59,
+            "comment": "x",
+            "counter": {"packets": 1, "bytes": 2},
+        }
+    }
     _, right = matched(SADDR, {"set": [wrapped]})
     assert right == SetExpr((SetElement(Const(parse_addr("10.0.0.1")), None, 60, "x"),))
 
@@ -202,7 +210,11 @@ def test_an_element_that_is_limited_is_not_understood():
 
 
 def test_a_verdict_map():
-    pairs = [[22, {"accept": None}], [{"range": [80, 90]}, {"jump": {"target": "web"}}], ["*", {"drop": None}]]
+    pairs = [
+        [22, {"accept": None}],
+        [{"range": [80, 90]}, {"jump": {"target": "web"}}],
+        ["*", {"drop": None}],
+    ]
     (vmap,) = items({"vmap": {"key": DPORT, "data": {"set": pairs}}})
     assert vmap == Vmap(
         Payload("tcp", "dport"),

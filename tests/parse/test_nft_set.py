@@ -90,7 +90,9 @@ def test_an_element_that_is_not_understood_makes_a_miss_unknown(type_, elem):
     assert found.unknown
 
 
-@pytest.mark.parametrize("type_", [{"typeof": {"payload": {"base": "nh", "offset": 0, "len": 8}}}, {"new": 1}, None])
+@pytest.mark.parametrize(
+    "type_", [{"typeof": {"payload": {"base": "nh", "offset": 0, "len": 8}}}, {"new": 1}, None]
+)
 def test_a_type_that_is_not_known_makes_a_miss_unknown(type_):
     assert read_set(1, type=type_).unknown
 
@@ -98,7 +100,10 @@ def test_a_type_that_is_not_known_makes_a_miss_unknown(type_):
 def test_an_element_object_adds_to_its_set():
     more = {"element": {"family": "inet", "table": "t", "name": "s", "elem": {"set": ["10.0.0.2"]}}}
     found = ruleset(a_table(), more, a_set("10.0.0.1", type="ipv4_addr")).tables[0].sets["s"]
-    assert [element.key for element in found.elements] == [Const(parse_addr("10.0.0.1")), Const(parse_addr("10.0.0.2"))]
+    assert [element.key for element in found.elements] == [
+        Const(parse_addr("10.0.0.1")),
+        Const(parse_addr("10.0.0.2")),
+    ]
 
 
 UPDATE = {"set": {"op": "update", "elem": SADDR, "set": "@s"}}
@@ -123,6 +128,8 @@ def test_a_set_is_dynamic_when_it_says_so_or_a_rule_fills_it(fields, expr, dynam
 
 
 def test_a_set_is_found_at_its_place_in_the_array():
-    assert read_set(type=KUBE_TYPE).origin == Origin("f", 3, "set s { type ipv4_addr . inet_proto . inet_service; }")
+    assert read_set(type=KUBE_TYPE).origin == Origin(
+        "f", 3, "set s { type ipv4_addr . inet_proto . inet_service; }"
+    )
     found = read_set(kind="map", type="inet_service", map="verdict")
     assert found.origin.text == "map s { type inet_service : verdict; }"

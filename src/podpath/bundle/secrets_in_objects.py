@@ -63,8 +63,9 @@ def redact_objects(plural: str, content: bytes) -> tuple[bytes, list[str]]:
 
 def _kind(top: dict[str, msgspec.Raw], plural: str) -> str:
     """The kind of a List's items, lower case and plural: from the List itself, or from its file's name."""
-    kind = msgspec.json.decode(top["kind"], type=str) if "kind" in top else ""
-    return kind.removesuffix("List").lower() + "s" if kind not in {"", "List"} else plural
+    kind = msgspec.json.decode(top["kind"]) if "kind" in top else ""
+    told = isinstance(kind, str) and kind not in {"", "List"}
+    return kind.removesuffix("List").lower() + "s" if told else plural
 
 
 def _clean(raw: msgspec.Raw, kind: str, name: str, removed: list[str]) -> msgspec.Raw:

@@ -64,7 +64,7 @@ _MAX_BLOCK = 1 << 16
 _BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _END = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
 _BODY = re.compile(rb"(?:[A-Za-z0-9+/=\s:,-]|\\[nrt])*")
-_TAIL = re.compile(rb"(?:^[A-Za-z0-9+/=]{1,76}[ \t]*\r?\n){1,200}" + _END.pattern, re.MULTILINE)
+_BASE64_LINE = re.compile(rb"[A-Za-z0-9+/=]{1,76}[ \t]*\r?")
 _MAX_PEM = 1 << 16
 
 
@@ -76,8 +76,20 @@ def _private_keys(content: bytes) -> Iterator[tuple[int, int]]:
         body = _BODY.match(content, begin.end())
         at = end.end() if end else max(begin.end(), body.end() if body else 0)
         yield begin.start(), at
-    for tail in _TAIL.finditer(content):
-        yield tail.span()
+    for end in _END.finditer(content):
+        start = _first_line_of_base64(content, end.start())
+        if start < end.start():
+            yield start, end.end()
+
+
+def _first_line_of_base64(content: bytes, at: int) -> int:
+    """Where the lines of base64 begin that stand directly before ``at``; ``at`` if none does."""
+    while at and content[at - 1] == 0x0A:
+        start = content.rfind(b"\n", 0, at - 1) + 1
+        if not _BASE64_LINE.fullmatch(content, start, at - 1):
+            break
+        at = start
+    return at
 
 
 _HEADER_VALUE = r"""[^\r\n"'\\\]]"""
@@ -102,7 +114,7 @@ SHAPES = (
         (b"://",),
         # userinfo (RFC 3986, 3.2.1), and a password with a slash in it that should have been escaped
         _pattern(
-            r"""://((?:\\.|[^\s/?#"'<>\\]){1,999}|[^\s/:@"'<>\\]{1,99}:(?!\d+[/?#])(?:\\.|[^\s"'<>\\]){0,999})(?=@)"""
+            r"""://((?:\\.|[^\s/?#"'<>\\]){1,999}|[^\s/:@"'<>\\]{1,99}:(?!\d+[/?#])(?:\\.|[^\s"'<>\\]){0,255})(?=@)"""
         ),
     ),
     Rule(
@@ -170,7 +182,7 @@ NAMED = (
     Rule(
         "cookie",
         (b"cookie:",),
-        _pattern(rf"""\bcookie:[ \t]*(?!{_MARK})({_HEADER_VALUE}*={_HEADER_VALUE}*)"""),
+        _pattern(rf"""\bcookie:[ \t]*(?!{_MARK})({_HEADER_VALUE}{{0,200}}={_HEADER_VALUE}*)"""),
     ),
 )
 """What is a secret by the name before it: for prose and configuration, not for what the kernel prints."""

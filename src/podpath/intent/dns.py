@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from podpath.intent.clients import Asker, Clients
@@ -48,11 +49,14 @@ class Resolver(NamedTuple):
 
 def dns_services(cluster: Cluster, addresses: tuple[int, ...] = ()) -> tuple[Service, ...]:
     """The cluster's DNS Service: whose address the kubelets hand out, else by its usual label, else by its name."""
-    asked = [
-        cluster.services_by_cluster_ip[addr] for addr in addresses if addr in cluster.services_by_cluster_ip
-    ]
-    if asked:
-        return tuple({service.key: service for service in asked}.values())
+    known = cluster.services_by_cluster_ip
+    asked = {known[addr].key: known[addr] for addr in addresses if addr in known}
+    return tuple(asked.values()) or _usual_dns(cluster)
+
+
+@lru_cache(maxsize=2)
+def _usual_dns(cluster: Cluster) -> tuple[Service, ...]:
+    """The DNS Service by its label, else by its name: asked for every Pod where kubelets' settings are not known."""
     services = [one for one in cluster.services.values() if one.meta.namespace == "kube-system"]
     labelled = [
         one for one in services if DNS_LABELS.items() <= one.meta.labels.items() and not one.spec.headless

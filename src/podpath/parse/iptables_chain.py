@@ -45,7 +45,8 @@ class RuleCompiler:
         command = f"-A {name}"
         begin = len(command)
         counted = lines[0].startswith("[")
-        if not lines[0].startswith(f"{command} ") and not (counted and f"] {command} " in lines[0]):
+        usual = f"] {command} " in lines[0] if counted else lines[0].startswith(f"{command} ")
+        if not usual or "DNAT" in self._chains:
             return [self._whole(number, line) for number, line in enumerate(lines, first)]
         chains, skeletons, targets = self._chains, self._skeletons, self._targets
         rules: list[Rule] = []
@@ -56,13 +57,13 @@ class RuleCompiler:
             if not shape:
                 rules.append(self._whole(number, line))
                 continue
-            not_source, source, not_destination, destination, head, comment, tail, mapped, aim = shape.groups()
+            not_src, src, not_dst, dst, head, comment, tail, mapped, aim = shape.groups()
             matches: tuple[Match, ...] = ()
             try:
-                if source:
-                    matches = (AddressMatch("src", prefix(source), not_source is not None),)
-                if destination:
-                    matches += (AddressMatch("dst", prefix(destination), not_destination is not None),)
+                if src:
+                    matches = (AddressMatch("src", prefix(src), not_src is not None),)
+                if dst:
+                    matches += (AddressMatch("dst", prefix(dst), not_dst is not None),)
                 skeleton = skeletons.get((head, tail)) or self._skeleton(head, tail)
                 if mapped:
                     target: Target | None = dnat_to(mapped)
@@ -85,9 +86,12 @@ class RuleCompiler:
             return None
         text = f'{head}"{_A_COMMENT}"{tail}' if head else tail
         read = Reader(text, self._chains, self._family).read()
+        clean = isinstance(read.target, Continue) and not read.unknown
         skeleton: Skeleton | None = None
-        if isinstance(read.target, Continue) and not read.unknown and (not head or read.comment == _A_COMMENT):
-            skeleton = (read.matches, "" if head else read.comment)
+        if clean and not head:
+            skeleton = (read.matches, read.comment)
+        elif clean and read.comment == _A_COMMENT:
+            skeleton = (read.matches, "")
         if len(self._skeletons) < MOST_KEPT:
             self._skeletons[head, tail] = skeleton
         return skeleton

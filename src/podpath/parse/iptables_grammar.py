@@ -85,7 +85,7 @@ Compile = Callable[[str, Sequence[Option], Notes], Sequence[Match]]
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A match module: how many values each option takes (-1: perhaps one), what they mean, and whose packets it reads."""
+    """A match module: how many values each option takes (-1: perhaps one), and what they mean."""
 
     values: Mapping[str, int]
     compile: Compile
@@ -125,21 +125,28 @@ def together(
         by_name = {option.name: option for option in options}
         text = options_text(name, options)
         try:
-            if len(by_name) < len(options):
-                raise ValueError("an option is given twice")
-            if negated := [option.name for option in options if option.negate and option.name in positive]:
-                raise ValueError(f"{negated[0]} cannot be negated")
-            matches = list(handler(by_name))
+            for option in options:
+                if option.name in positive:
+                    no_negation(option)
+            matches = list(handler(_once(by_name, options)))
         except ValueError as error:
             return [notes.unknown(text, f"{text}: {error}")]
-        notes.reasons += [f"{match.text} is not evaluated" for match in matches if isinstance(match, UnknownMatch)]
+        notes.reasons += [
+            f"{match.text} is not evaluated" for match in matches if isinstance(match, UnknownMatch)
+        ]
         return matches
 
     return compile_together
 
 
+def _once(by_name: Mapping[str, Option], options: Sequence[Option]) -> Mapping[str, Option]:
+    if len(by_name) < len(options):
+        raise ValueError("an option is given twice")
+    return by_name
+
+
 def no_negation(option: Option) -> Option:
     """The option, which cannot be negated."""
     if option.negate:
-        raise ValueError("it cannot be negated")
+        raise ValueError(f"{option.name} cannot be negated")
     return option

@@ -96,7 +96,8 @@ def _syn(option: Option) -> Match:
 
 def not_in_a_question(option: Option) -> Match:
     """A header field that a question does not fix."""
-    raise ValueError(f"{option.name} reads what no question fixes")
+    del option
+    raise ValueError("no question fixes what it reads")
 
 
 def _icmp(option: Option) -> Match:
@@ -191,7 +192,9 @@ def _one_each(handlers: Mapping[str, Handler]) -> Mapping[str, int]:
     return dict.fromkeys(handlers, 1)
 
 
-def _single(handlers: Mapping[str, Handler], protocols: frozenset[int] = frozenset(), *, bare: bool = False) -> Module:
+def _single(
+    handlers: Mapping[str, Handler], protocols: frozenset[int] = frozenset(), *, bare: bool = False
+) -> Module:
     """A module all of whose options take one value."""
     return Module(_one_each(handlers), each(handlers, bare=bare), protocols)
 
@@ -212,7 +215,10 @@ _ECN: Mapping[str, Handler] = {
 
 def header_modules() -> Iterator[tuple[str, Module]]:
     """The modules by name."""
-    yield "tcp", Module({**_one_each(_TCP), "--tcp-flags": 2, "--syn": 0}, each(_TCP, bare=True), frozenset({TCP}))
+    yield (
+        "tcp",
+        Module({**_one_each(_TCP), "--tcp-flags": 2, "--syn": 0}, each(_TCP, bare=True), frozenset({TCP})),
+    )
     yield "udp", _single(PORTS, frozenset({UDP, UDPLITE}), bare=True)
     yield "sctp", Module({**_one_each(_SCTP), "--chunk-types": 2}, each(_SCTP, bare=True), frozenset({SCTP}))
     yield "multiport", _single(PORT_LISTS, frozenset({TCP, UDP, UDPLITE, DCCP, SCTP}))

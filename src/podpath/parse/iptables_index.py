@@ -23,6 +23,8 @@ TABLE_CHAINS: Mapping[str, tuple[str, ...]] = {
     "security": ("INPUT", "FORWARD", "OUTPUT"),
 }
 """Built-in chains of each table."""
+TYPES: Mapping[tuple[str, str], str] = {("mangle", "OUTPUT"): "route"}
+"""After this chain the kernel routes anew (ipt_mangle_out)."""
 
 _APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+) ", re.ASCII)
 _COUNTERS = re.compile(r"\[\d+:\d+\] ", re.ASCII)
@@ -78,7 +80,9 @@ class LazyChains(Mapping[str, Chain]):
         rules: list[Rule] = []
         for at in range(1, len(places), 3):
             start, end, first = places[at : at + 3]
-            lines = self.text[start:end].removesuffix("\n").split("\n")
+            lines = self.text[start:end].split("\n")
+            if not lines[-1]:
+                lines.pop()
             if lines[0].endswith("\r"):
                 lines = [line.rstrip("\r") for line in lines]
             if first > 0:
@@ -123,7 +127,9 @@ class Indexer:
             else:
                 position = self.line(position)
         if self.table and not listed:
-            self.lose(self.number - 1, "", f"the dump ends before the COMMIT of table {self.table}: it may be cut")
+            self.lose(
+                self.number - 1, "", f"it ends before the COMMIT of table {self.table}, so it may be cut"
+            )
 
     def lose(self, number: int, line: str, reason: str) -> None:
         """Keep a line that was not understood."""
@@ -183,7 +189,7 @@ class Indexer:
         return place
 
     def user_chains(self, position: int, end: int) -> int:
-        """Declarations of chains that no packet has visited, most of a large dump; returns where the next line begins."""
+        """Declarations of chains without counters, most of a large dump; returns where the next line begins."""
         names = self.text[position + 1 : end - len(_UNUSED)].split(f"{_UNUSED}:")
         places = {name: [number] for number, name in enumerate(names, self.number)}
         known = self.chains.places
@@ -224,7 +230,7 @@ class Indexer:
         if name not in TABLE_CHAINS:
             self.lose(number, line, f"{name} is no table of iptables")
         if name in self.tables:
-            self.lose(number, line, f"table {name} a second time: its rules are taken to follow the first ones")
+            self.lose(number, line, f"table {name} a second time: its rules are added to the first")
         self.open(name)
 
     def command(self, content: str, position: int, end: int, line: str) -> None:
@@ -263,5 +269,5 @@ class Indexer:
 
     def base(self, name: str, policy: str) -> Base:
         """What the kernel registers for a built-in chain."""
-        kind = "nat" if self.table == "nat" else "route" if (self.table, name) == ("mangle", "OUTPUT") else "filter"
+        kind = TYPES.get((self.table, name), "nat" if self.table == "nat" else "filter")
         return Base(XT_CHAINS[name], xt_priority(self.table, name), kind, policy.lower())

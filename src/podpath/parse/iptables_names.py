@@ -111,9 +111,10 @@ TOS_SYMBOLS: Mapping[str, int] = {
 }
 """A symbol of ``--tos`` is compared under the mask 0x3f."""
 
-ADDRESS_TYPES = frozenset(
-    "UNSPEC UNICAST LOCAL BROADCAST ANYCAST MULTICAST BLACKHOLE UNREACHABLE PROHIBIT THROW NAT XRESOLVE".split()
-)
+ADDRESS_TYPES = frozenset({
+    "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT",
+    "THROW", "NAT", "XRESOLVE",
+})  # fmt: skip
 
 TCP_FLAGS: Mapping[str, int] = {
     "FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ALL": 63, "NONE": 0,

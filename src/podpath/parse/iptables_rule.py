@@ -15,9 +15,17 @@ from podpath.model.linux.xtables import (
     Match,
     NeverMatch,
     ProtocolMatch,
-    UnknownMatch,
 )
-from podpath.parse.iptables_grammar import Module, Notes, Option, Quoted, Unclosed, options_text, words, written
+from podpath.parse.iptables_grammar import (
+    Module,
+    Notes,
+    Option,
+    Quoted,
+    Unclosed,
+    options_text,
+    words,
+    written,
+)
 from podpath.parse.iptables_modules import MODULE_ALIASES, MODULES, PROTOCOL_MODULES, TARGETS
 from podpath.parse.iptables_opaque_matches import PERHAPS
 from podpath.parse.iptables_targets import VERDICTS, TargetModule
@@ -122,15 +130,17 @@ class Reader:
         word = self.peek()
         if self.words[self.at : self.at + 2] == UNSUPPORTED and self.scopes:
             self.at += 2
-            self.scopes[-1].unreadable = "[unsupported revision]"
+            self.scopes[-1].unreadable = "[unsupported revision]"  # by the iptables-save that printed it
         elif word is None or not word.startswith("-"):
             self.stray(negate=negate)
         else:
-            name, equals, value = word.partition("=")
-            if equals and name.startswith("--"):
+            name, glued, value = (
+                word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
+            )
+            if glued:  # `--dport=80`, `-ptcp`
                 self.words[self.at : self.at + 1] = [name, Quoted(value)]
             self.at += 1
-            self.named(name if name.startswith("--") else word, negate=negate)
+            self.named(name, negate=negate)
 
     def stray(self, *, negate: bool) -> None:
         """A word that is no option."""
@@ -230,9 +240,13 @@ class Reader:
         """``-s``, ``-d``, ``-i``, ``-o``, ``-p``, ``-f``."""
         match option.name:
             case "-s" | "-d":
-                return AddressMatch("src" if option.name == "-s" else "dst", prefix(option.value), option.negate)
+                return AddressMatch(
+                    "src" if option.name == "-s" else "dst", prefix(option.value), option.negate
+                )
             case "-i" | "-o":
-                return InterfaceMatch("in" if option.name == "-i" else "out", *device(option.value), option.negate)
+                return InterfaceMatch(
+                    "in" if option.name == "-i" else "out", *device(option.value), option.negate
+                )
             case "-p":
                 number = protocol(option.value)
                 self.protocol = 0 if option.negate else number
@@ -261,7 +275,7 @@ class Reader:
         if loaded.module is None:
             return [self.notes.unknown(text, f"-m {loaded.name} is not known")]
         if loaded.unreadable:
-            return [self.notes.unknown(f"{text} {loaded.unreadable}", f"{text}: {loaded.unreadable}")]
+            return [self.notes.unknown(text, f"{text}: {loaded.unreadable}")]
         if loaded.module.protocols and self.protocol not in loaded.module.protocols:
             return [self.notes.unknown(text, f"{text}: the rule names no protocol that has it")]
         return list(loaded.module.compile(loaded.name, loaded.options, self.notes))
@@ -275,11 +289,14 @@ class Reader:
         aimed = self.aimed
         if aimed is None:
             return Continue()
-        text = " ".join((aimed.name, *(option.text for option in aimed.options)))
+        flag = "-g" if aimed.goto else "-j"
+        text = " ".join((flag, aimed.name, *(option.text for option in aimed.options))).rstrip()
         if aimed.unreadable:
-            return self.lost(f"{text} {aimed.unreadable}", f"{text}: {aimed.unreadable}")
+            return self.lost(text, f"{text}: {aimed.unreadable}")
         if aimed.goto:
-            return Goto(aimed.name) if aimed.name in self.chains else self.lost(text, f"no chain {aimed.name}")
+            return (
+                Goto(aimed.name) if aimed.name in self.chains else self.lost(text, f"no chain {aimed.name}")
+            )
         if aimed.name in VERDICTS:
             return VERDICTS[aimed.name]
         if aimed.name in self.chains:
@@ -298,7 +315,11 @@ class Reader:
 
 
 def compile_rule(line: str, number: int, chains: Container[str] = (), *, family: str = "ip") -> Rule:
-    """A line of ``iptables-save`` or ``iptables -S``. ``chains`` are those of its table, ``-j`` and ``-g`` lead there."""
+    """A line of ``iptables-save`` or ``iptables -S``. ``chains`` are those of its table.
+
+    Nothing in a line is dropped and no line is refused: what is not understood is an ``UnknownMatch`` in its place, or
+    an ``UnknownTarget``, and ``Rule.unknown`` says why.
+    """
     command = COMMAND.match(line)
     matches, target, comment, unknown = Reader(line[command.end() if command else 0 :], chains, family).read()
     return Rule(number, line, (*matches, target), comment, unknown)

@@ -1,4 +1,4 @@
-"""Match modules that read what the kernel knows of a packet: its connection, socket, devices, sets, lists and routes."""
+"""Match modules that read what the kernel knows of a packet: connection, socket, devices, sets, lists, routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from podpath.model.linux.xtables import (
 )
 from podpath.parse.iptables_grammar import Module, Option, each, no_negation, together
 from podpath.parse.iptables_names import ADDRESS_TYPES
-from podpath.parse.iptables_values import device, number, numbers, ports, prefix
+from podpath.parse.iptables_values import device, number, numbers, ports, prefix, protocol
 
 Handler = Callable[[Option], Match]
 Options = Mapping[str, Option]
@@ -48,8 +48,24 @@ def _tuple_ports(which: str) -> Handler:
     return lambda option: CtTupleMatch(which, ports=ports(option.value), negate=option.negate)
 
 
-def _field(which: str) -> Handler:
-    return lambda option: CtFieldMatch(which, option.value, option.negate)
+STATUSES = frozenset({"NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED"})
+
+
+def _proto(option: Option) -> Match:
+    if not protocol(option.value):
+        raise ValueError("0 is no protocol of a connection")
+    return CtFieldMatch("proto", option.value, option.negate)
+
+
+def _status(option: Option) -> Match:
+    if not STATUSES.issuperset(option.value.upper().split(",")):
+        raise ValueError(f"{option.value} is not a status of a connection")
+    return CtFieldMatch("status", option.value, option.negate)
+
+
+def _expire(option: Option) -> Match:
+    numbers(option.value, 0xFFFFFFFF)
+    return CtFieldMatch("expire", option.value, option.negate)
 
 
 def _direction(option: Option) -> Match:
@@ -63,7 +79,9 @@ _CONNTRACK: Mapping[str, Handler] = {
     "--ctstate": _states,
     **{f"--ct{side}": _tuple_address(side) for side in SIDES},
     **{f"--ct{side}port": _tuple_ports(f"{side}port") for side in SIDES},
-    **{f"--ct{which}": _field(which) for which in ("proto", "status", "expire")},
+    "--ctproto": _proto,
+    "--ctstatus": _status,
+    "--ctexpire": _expire,
     "--ctdir": _direction,
 }
 
@@ -168,7 +186,8 @@ def _socket_exists(option: Option) -> Match:
 
 
 def _not_kept(option: Option) -> Match:
-    raise ValueError(f"{option.name} is not looked up")
+    del option
+    raise ValueError("it is not looked up")
 
 
 _OWNER: Mapping[str, Handler] = {
@@ -233,11 +252,14 @@ _ADDRTYPE_OPTIONS = {"--src-type": 1, "--dst-type": 1, "--limit-iface-in": 0, "-
 _STATISTIC_OPTIONS = dict.fromkeys(("--mode", "--probability", "--every", "--packet"), 1)
 _RPFILTER_OPTIONS = dict.fromkeys(("--loose", "--validmark", "--accept-local", "--invert"), 0)
 _SOCKET_OPTIONS = dict.fromkeys(("--transparent", "--nowildcard", "--restore-skmark"), 0)
+_POLICY_ELEMENT = {"--reqid", "--spi", "--tunnel-src", "--tunnel-dst", "--proto", "--mode"}
 _LIMIT_OPTIONS = {"--limit": 1, "--limit-burst": 1}
 _RECENT_OPS = {"--set", "--rcheck", "--update", "--remove"}
 
 
-def _together(handler: Callable[[Options], Iterator[Match]], values: Mapping[str, int], negatable: set[str]) -> Module:
+def _together(
+    handler: Callable[[Options], Iterator[Match]], values: Mapping[str, int], negatable: set[str]
+) -> Module:
     return Module(values, together(handler, positive=values.keys() - negatable))
 
 
@@ -253,6 +275,6 @@ def state_modules() -> Iterator[tuple[str, Module]]:
     yield "rpfilter", _together(_rpfilter, _RPFILTER_OPTIONS, {"--invert"})
     yield "owner", Module(_values(_OWNER, "--socket-exists", "--suppl-groups"), each(_OWNER))
     yield "socket", _together(_socket, _SOCKET_OPTIONS, set())
-    yield "policy", _together(_policy, _POLICY_OPTIONS, _POLICY_OPTIONS.keys() - {"--dir", "--pol", "--strict", "--next"})
+    yield "policy", _together(_policy, _POLICY_OPTIONS, _POLICY_ELEMENT)
     yield "limit", _together(_limit, _LIMIT_OPTIONS, set())
     yield "nfacct", _together(_nfacct, {"--nfacct-name": 1}, set())

@@ -51,7 +51,9 @@ class TargetModule:
 
 def _reject(values: Values, family: str) -> Target:
     known = REJECTS[family]
-    how = values.get("--reject-with", "icmp6-port-unreachable" if family == "ip6" else "icmp-port-unreachable")
+    how = values.get(
+        "--reject-with", "icmp6-port-unreachable" if family == "ip6" else "icmp-port-unreachable"
+    )
     names = [name for name, short in known.items() if how in (name, short)]
     if not names:
         raise ValueError(f"{how} is no way to reject")
@@ -156,7 +158,9 @@ NOOPS: Mapping[str, str] = {
 
 def _values(options: str) -> Mapping[str, int]:
     """``"a=1 b"``: option --a takes a value, --b none."""
-    return {f"--{name}": int(count or 0) for name, _, count in (word.partition("=") for word in options.split())}
+    return {
+        f"--{name}": int(count or 0) for name, _, count in (word.partition("=") for word in options.split())
+    }
 
 
 def target_modules() -> Iterator[tuple[str, TargetModule]]:

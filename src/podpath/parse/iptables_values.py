@@ -47,7 +47,9 @@ def prefix(text: str) -> Prefix:
     network, _, host = text.rpartition(".")
     try:
         byte, mask = _host(host)
-        return tuple.__new__(Prefix, ((_network(network) | byte) & mask, mask))  # half the time of Prefix(...)
+        return tuple.__new__(
+            Prefix, ((_network(network) | byte) & mask, mask)
+        )  # half the time of Prefix(...)
     except (ValueError, KeyError):
         return _any_prefix(text)
 

@@ -157,7 +157,7 @@ def _read_file(
     listed = _list_name(path.removeprefix("api/").removesuffix(".json"))
     try:
         items, kind = _items(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         unrecognized.append(Unrecognized(Origin(path, 1), f"not a JSON list of objects: {error}"))
         return starts
     if kind or listed in _TYPES or "." in listed or not items:
@@ -166,7 +166,7 @@ def _read_file(
         starts.add(offset, line)
         try:
             name, item = _read_item(raw, listed, kind)
-        except (msgspec.DecodeError, ValueError, TypeError) as error:
+        except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
             unrecognized.append(Unrecognized(Origin(path, line, _name_of(raw)), str(error)))
             continue
         found.setdefault(name, []).append(_finished(item, path, line, pool))
@@ -215,11 +215,14 @@ def _read_item(raw: msgspec.Raw, listed: str, kind: str) -> tuple[str, KubeObjec
             pass  # an absent value written as null, an object of another kind, or a broken one
     content = _without_nulls(_decode_any(raw))
     header = _decode_header(raw)
-    group = header.api_version.rpartition("/")[0]
     own_kind = header.kind or kind or (known[0] if known else "")
-    plural = _PLURALS.get((own_kind, group if header.kind else known[2] if known else ""))
+    if known is not None and own_kind == known[0]:
+        plural: str | None = listed
+    else:
+        plural = _PLURALS.get((own_kind, header.api_version.rpartition("/")[0]))
     if plural is None:
-        return _other(content, listed, own_kind, header.api_version)
+        name = f"{own_kind.lower()}s" if known else listed
+        return _other(content, name, own_kind, header.api_version)
     return plural, msgspec.convert({**content, "kind": own_kind}, _TYPES[plural][1], dec_hook=decode_scalar)
 
 
@@ -278,7 +281,7 @@ def _name_of(raw: msgspec.Raw) -> str:
     """``Pod shop/api``, as far as a broken object tells."""
     try:
         known = _decode_any(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
     meta = known.get("metadata")
     if not isinstance(meta, dict) or "name" not in meta:

@@ -7,11 +7,14 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 
+import msgspec
+
 from podpath.model.origin import Origin
 
 Locate = Callable[[Origin, tuple[str, ...]], Origin]
 
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_decode_text = msgspec.json.Decoder(str).decode
 _SHOWN = 160
 """Characters of a line that are shown; lists without line breaks have very long ones."""
 
@@ -44,21 +47,19 @@ def locator(files: Mapping[str, bytes], starts: Mapping[str, Starts]) -> Locate:
         data = files.get(origin.file)
         if known is None or data is None:
             return origin
-        name = origin.text.rpartition("/")[2].rpartition(" ")[2]
-        namespace = origin.text.rpartition(" ")[2].rpartition("/")[0]
         for offset in known.at(origin.line):
-            if _is_named(data, offset, name, namespace):
+            if _name(data, offset) == origin.text.partition(" ")[2]:
                 return _line_of(data, offset, origin, path)
         return origin
 
     return locate
 
 
-def _is_named(data: bytes, offset: int, name: str, namespace: str) -> bool:
-    """Whether the object at an offset has that name: a file without line breaks holds many on one line."""
-    return _scalar(data, offset, ("metadata", "name")) == name and (
-        not namespace or _scalar(data, offset, ("metadata", "namespace")) == namespace
-    )
+def _name(data: bytes, offset: int) -> str:
+    """``shop/web`` of the object at an offset: a file without line breaks holds many on one line."""
+    namespace = _scalar(data, offset, ("metadata", "namespace"))
+    name = _scalar(data, offset, ("metadata", "name")) or ""
+    return f"{namespace}/{name}" if namespace else name
 
 
 def _scalar(data: bytes, offset: int, path: tuple[str, ...]) -> str | None:
@@ -69,7 +70,7 @@ def _scalar(data: bytes, offset: int, path: tuple[str, ...]) -> str | None:
     tokens = _TOKEN.finditer(data, found)
     next(tokens)
     next(tokens)
-    return next(tokens).group().decode("utf-8", "replace").strip('"')
+    return _decode_text(next(tokens).group())
 
 
 def _line_of(data: bytes, offset: int, origin: Origin, path: tuple[str, ...]) -> Origin:

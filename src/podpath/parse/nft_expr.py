@@ -61,7 +61,10 @@ SHOWN = 400
 
 def json_text(value: object) -> str:
     """The JSON of what was not understood, as evidence."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode(errors="replace")
+    try:
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode(errors="replace")
+    except OverflowError:  # a number that nft cannot have printed
+        text = str(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from podpath.model.origin import Origin, Unrecognized
 from podpath.parse.errors import ParseError
-from podpath.parse.nft_expr import fields_of, json_text, only_item
+from podpath.parse.nft_expr import json_text, only_item
 
 Family = Literal["ip", "ip6", "inet", "bridge", "netdev", "arp"]
 ABSENT = msgspec.Raw(b"null")
@@ -172,23 +172,24 @@ def _record(raw: msgspec.Raw, position: int, file: str, lost: list[Unrecognized]
         return _RECORD.decode(raw)
     except msgspec.DecodeError as error:
         reason = str(error)
-    kind, inner = only_item(decode(raw))
-    fields = fields_of(inner)
-    if kind == "rule":
-        try:
-            place = {key: fields.get(key) for key in ("family", "table", "chain")}
-            expr = msgspec.Raw(msgspec.json.encode(fields.get("expr")))
-            comment = fields.get("comment")
-            return Record(
-                msgspec.convert(
-                    {**place, "expr": expr, "comment": comment if isinstance(comment, str) else ""},
-                    RuleRecord,
-                )
-            )
-        except msgspec.ValidationError:
-            pass
-    lost.append(_unrecognized(raw, position, file, reason))
-    return Record()
+    rule = _rule(raw)
+    if rule is None:
+        lost.append(_unrecognized(raw, position, file, reason))
+    return Record(rule)
+
+
+def _rule(raw: msgspec.Raw) -> RuleRecord | None:
+    """A rule in which something is not of the right type, but which still says where it belongs."""
+    try:
+        fields = msgspec.json.decode(raw, type=dict[str, dict[str, msgspec.Raw]])["rule"]
+        comment = decode(fields.pop("comment", ABSENT))
+        place = {key: decode(fields[key]) for key in ("family", "table", "chain")}
+        rule = msgspec.convert(place, RuleRecord)
+    except (msgspec.ValidationError, KeyError):
+        return None
+    rule.expr = fields.get("expr", NO_STATEMENTS)
+    rule.comment = comment if isinstance(comment, str) else ""
+    return rule
 
 
 def _unrecognized(raw: msgspec.Raw, position: int, file: str, reason: str) -> Unrecognized:

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from podpath.parse.nft_expr import Fields, fields_of, is_number, json_text, list_of, only_item
+from podpath.parse.nft_expr import (
+    JUMPS,
+    VERDICTS,
+    Fields,
+    fields_of,
+    is_number,
+    json_text,
+    list_of,
+    only_item,
+)
 from podpath.parse.nft_records import ChainRecord
 
 Beside = tuple[str, ...]
@@ -228,18 +237,11 @@ def _operand(value: object, beside: Beside, op: str) -> str:
 
 
 def _element(value: object, beside: Beside) -> str:
-    if isinstance(value, list) and len(value) == 2:
-        result = value[1]
-        verdict = isinstance(result, dict) and next(iter(result)) in (
-            "accept",
-            "drop",
-            "return",
-            "continue",
-            "jump",
-            "goto",
-        )
-        return f"{_expr(value[0], beside)} : {_statement(result) if verdict else _expr(result)}"
-    return _expr(value, beside)
+    if not isinstance(value, list) or len(value) != 2:
+        return _expr(value, beside)
+    key, result = value
+    shown = _statement(result) if only_item(result)[0] in VERDICTS | JUMPS else _expr(result)
+    return f"{_expr(key, beside)} : {shown}"
 
 
 def _payload(fields: Fields) -> str:

@@ -67,9 +67,8 @@ def log_age_s(network: Network, text: str) -> float | None:
     now = taken_at(network)
     if found is None or now is None:
         return age_s(network, text)
-    when = instant(f"{now.year}-{found[1]}-{found[2]}T{found[3]}Z")
-    if when is None:
-        return None
-    if when > now + timedelta(days=1):
-        when = when.replace(year=when.year - 1)
-    return (now - when).total_seconds()
+    for year in (now.year, now.year - 1):
+        when = instant(f"{year}-{found[1]}-{found[2]}T{found[3]}Z")
+        if when is not None and when <= now + timedelta(days=1):
+            return (now - when).total_seconds()
+    return None

@@ -1,0 +1,223 @@
+"""Broken promises in a user's words: whom it concerns, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from podpath.intent.limits import LIMITS
+from podpath.model.promise import Promise
+from podpath.model.refs import ObjectRef
+from podpath.report.names import Names
+from podpath.report.style import counted, listed
+
+SERVICE_KINDS = frozenset({"service", "node-port", "load-balancer", "external-ip", "self"})
+WAYS = {
+    "node-port": "its NodePort",
+    "load-balancer": "its load balancer's address",
+    "external-ip": "its external IP",
+    "self": "itself",
+}
+MOST_PHRASES = 6
+MOST_HUBS = 3
+"""Nodes that all broken pairs have in common; of more the pairs are counted."""
+
+Share = Callable[[Promise], tuple[int, int] | None]
+"""How many of a Service's backends fail for a promise, and of how many; None where that is not known."""
+
+
+class Phrase(NamedTuple):
+    """A part of the answer, and how many promises it stands for."""
+
+    text: str
+    weight: int
+
+
+def summarize(promises: Sequence[Promise], names: Names, share: Share | None = None) -> list[str]:
+    """``Pods on n2 <-> other nodes``, ``Service shop/api (1 of 3 backends) from everywhere``: most important first."""
+    dns = {promise.subject for promise in promises if promise.kind == "dns"}
+    by_sort: dict[str, list[Promise]] = {}
+    for promise in promises:
+        sort = "dns" if promise.subject in dns else "service" if promise.kind in SERVICE_KINDS else promise.kind
+        by_sort.setdefault(sort, []).append(promise)
+    phrases: list[Phrase] = []
+    for sort, some in by_sort.items():
+        if sort == "pod":
+            phrases += _pods(some, names)
+        elif sort == "service":
+            phrases += _services(some, names, share)
+        else:
+            phrases.append(Phrase(_plain(sort, some, names, share), _weight(some)))
+    return [phrase.text for phrase in sorted(phrases, key=lambda one: -one.weight)]
+
+
+def shortened(phrases: Sequence[str], *, verbose: bool = False) -> str:
+    """The phrases in one line; of many the first."""
+    if verbose or len(phrases) <= MOST_PHRASES + 1:
+        return "; ".join(phrases)
+    return "; ".join(phrases[:MOST_PHRASES]) + f"; and {len(phrases) - MOST_PHRASES:,} more"
+
+
+def _weight(promises: Iterable[Promise]) -> int:
+    return sum(promise.stands_for for promise in promises)
+
+
+# --- Pods to Pods -----------------------------------------------------------------------------------------------------
+
+
+def _pods(promises: Sequence[Promise], names: Names) -> list[Phrase]:
+    across: dict[tuple[str, str], int] = {}
+    within: dict[str, int] = {}
+    for promise in promises:
+        here, there = names.node_of(promise.client), names.node_of(promise.subject)
+        if here == there:
+            within[here] = within.get(here, 0) + promise.stands_for
+        else:
+            across[here, there] = across.get((here, there), 0) + promise.stands_for
+    found = _across(across, names)
+    if within:
+        found.append(Phrase(f"Pods on {listed(sorted(within))} among themselves", sum(within.values())))
+    return found
+
+
+def _across(pairs: dict[tuple[str, str], int], names: Names) -> list[Phrase]:
+    """Between nodes: the nodes that all broken pairs have in common."""
+    if not pairs:
+        return []
+    hosts = names.nodes_with_pods
+    weight = sum(pairs.values())
+    if len(hosts) > 2 and len(pairs) == len(hosts) * (len(hosts) - 1):
+        return [Phrase("Pods of every node <-> Pods of other nodes", weight)]
+    hubs, rest = _hubs(pairs, hosts)
+    phrases = []
+    if hubs:
+        phrases.append(Phrase(f"Pods on {listed(sorted(hubs))} <-> other nodes", weight))
+    sides = _one_way(rest, hosts)
+    if sides is not None:
+        return [*phrases, Phrase(sides, weight)]
+    return [*phrases, *_pairs(rest)]
+
+
+def _hubs(
+    pairs: dict[tuple[str, str], int], hosts: frozenset[str]
+) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """Nodes that are cut off from all others, both ways, and the pairs that this does not explain."""
+    others = len(hosts) - 1 if len(hosts) <= LIMITS.every_node else LIMITS.ring
+    rest, hubs = dict(pairs), []
+    for node in sorted(hosts):
+        touching = {pair for pair in pairs if node in pair}
+        if others > 1 and len(touching) >= 2 * others and len(hubs) < MOST_HUBS:
+            hubs.append(node)
+            rest = {pair: count for pair, count in rest.items() if node not in pair}
+    return hubs, rest
+
+
+def _one_way(pairs: dict[tuple[str, str], int], hosts: frozenset[str]) -> str | None:
+    """One node to all others, or all others to one."""
+    senders, receivers = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
+    if len(hosts) > 2 and len(pairs) == len(hosts) - 1:
+        if len(senders) == 1:
+            return f"Pods on {next(iter(senders))} -> other nodes"
+        if len(receivers) == 1:
+            return f"Pods of other nodes -> Pods on {next(iter(receivers))}"
+    return None
+
+
+def _pairs(pairs: dict[tuple[str, str], int]) -> list[Phrase]:
+    """``Pods on n1 <-> n3``, ``Pods on n1 -> n4``."""
+    if not pairs:
+        return []
+    both = sorted({(min(pair), max(pair)) for pair in pairs if pair[::-1] in pairs})
+    single = sorted(pair for pair in pairs if pair[::-1] not in pairs)
+    words = [f"{a} <-> {b}" for a, b in both] + [f"{a} -> {b}" for a, b in single]
+    return [Phrase(f"Pods on {listed(words)}", sum(pairs.values()))]
+
+
+# --- Services ---------------------------------------------------------------------------------------------------------
+
+
+def _services(promises: Sequence[Promise], names: Names, share: Share | None) -> list[Phrase]:
+    """A phrase a Service; Services that break in the same way for the same clients in one."""
+    by_service: dict[ObjectRef, list[Promise]] = {}
+    for promise in promises:
+        by_service.setdefault(promise.subject, []).append(promise)
+    alike: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for ref, some in by_service.items():
+        how, origin = _share_words(some, names, share), _from(some, names)
+        alike.setdefault((how, origin), []).append((_service_name(ref, some, names), _weight(some)))
+    phrases = []
+    for (how, origin), services in alike.items():
+        services.sort(key=lambda one: (-one[1], one[0]))
+        noun = "Service" if len(services) == 1 else "Services"
+        text = f"{noun} {listed(name for name, _ in services)}{how} {origin}"
+        phrases.append(Phrase(text, sum(weight for _, weight in services)))
+    return phrases
+
+
+def _service_name(ref: ObjectRef, promises: Sequence[Promise], names: Names) -> str:
+    """Its name, its ports if only some of them break, and the ways in if it is not its own address."""
+    ports = sorted({promise.port_name or str(promise.flow.dport) for promise in promises if promise.kind == "service"})
+    some = f":{','.join(ports)}" if ports and len(ports) < names.ports_of(ref) else ""
+    kinds = {promise.kind for promise in promises}
+    ways = [WAYS[kind] for kind in WAYS if kind in kinds and kind != "self"]
+    if "service" in kinds:
+        return f"{ref.short}{some}" + (f" (and {listed(ways)})" if ways else "")
+    if kinds == {"self"}:
+        return f"{ref.short} by its own Pods"
+    return f"{ref.short} by {listed(ways)}" if ways else ref.short
+
+
+def _share_words(promises: Sequence[Promise], names: Names, share: Share | None) -> str:
+    """`` (1 of 3 backends)``; for some clients it may be more than for others."""
+    if share is None:
+        return ""
+    samples = {(p.kind, names.node_of(p.client), p.client.kind): p for p in promises if p.kind != "self"}
+    shares = {known for promise in samples.values() if (known := share(promise)) is not None}
+    failing, most = {one[0] for one in shares}, {one[1] for one in shares}
+    if len(most) != 1 or failing == most:
+        return ""
+    low, high, backends = min(failing), max(failing), most.pop()
+    return f" ({low if low == high else f'{low} to {high}'} of {counted(backends, 'backend')})"
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+
+def _plain(sort: str, promises: Sequence[Promise], names: Names, share: Share | None) -> str:
+    subjects = listed(sorted({promise.subject.short for promise in promises}))
+    match sort:
+        case "dns":
+            return f"DNS{_share_words(promises, names, share)} {_from(promises, names)}"
+        case "api":
+            return f"the API server {_from(promises, names)}"
+        case "kubelet":
+            return f"the API server -> kubelets of {subjects}"
+        case "node":
+            nodes = listed(sorted({promise.client.name for promise in promises}))
+            return f"probes of the kubelet on {nodes}"
+        case "outside":
+            return f"the outside {_from(promises, names)}"
+    return f"{sort}: {subjects} {_from(promises, names)}"
+
+
+def _from(promises: Sequence[Promise], names: Names) -> str:
+    """``from everywhere``, ``from Pods on n1 and n3``."""
+    pods = {names.node_of(one.client) for one in promises if one.client.kind == "Pod"}
+    hosts = {one.client.name for one in promises if one.client.kind == "Node"}
+    outside = any(one.client.kind not in ("Pod", "Node") for one in promises)
+    parts = []
+    if pods >= names.nodes_with_pods and hosts >= set(names.nodes) and hosts:
+        parts.append("everywhere")
+    elif pods == hosts and pods:
+        parts.append(listed(sorted(pods)))
+    else:
+        parts += [_pods_on(pods, names)] if pods else []
+        parts += [f"{'node' if len(hosts) == 1 else 'nodes'} {listed(sorted(hosts))}"] if hosts else []
+    parts += ["outside"] if outside and parts != ["everywhere"] else []
+    return "from " + " and ".join(parts) if parts else ""
+
+
+def _pods_on(nodes: set[str], names: Names) -> str:
+    if nodes == names.nodes_with_pods and len(nodes) > 1:
+        return "Pods on every node"
+    return f"Pods on {listed(sorted(nodes))}"
