@@ -20,7 +20,7 @@ from podpath.model.kube.endpointslice import (
     TargetRef,
 )
 from podpath.model.kube.event import Event
-from podpath.model.kube.meta import KubeObject, Meta
+from podpath.model.kube.meta import KubeObject, Meta, Place
 from podpath.model.kube.namespace import Namespace
 from podpath.model.kube.networkpolicy import NetworkPolicy, PolicySpec
 from podpath.model.kube.node import ZONE_LABEL, Node, NodeAddress, NodeSpec, NodeStatus
@@ -38,7 +38,6 @@ from podpath.model.kube.service import (
 from podpath.model.kube.webhook import WebhookConfiguration
 from podpath.model.kube.workload import Workload
 from podpath.model.network import Network
-from podpath.model.origin import Origin
 
 T = TypeVar("T", bound=KubeObject)
 
@@ -73,15 +72,14 @@ def an_address(text: str) -> Address:
     return Address(parse_addr(text))
 
 
-def an_origin(kind: str, namespace: str, name: str) -> Origin:
-    """Where an object would stand."""
-    named = f"{namespace}/{name}" if namespace else name
-    return Origin(f"api/{kind.lower()}s.json", 4, f"{kind} {named}")
+def a_place(kind: str) -> Place:
+    """The file that an object would stand in, at line 4."""
+    return Place(f"api/{kind.lower()}s.json", lambda: (4,))
 
 
 def a_namespace(name: str = "shop", labels: Mapping[str, str] | None = None) -> Namespace:
     """A namespace."""
-    return Namespace(meta=Meta(name=name, labels=dict(labels or {})), origin=an_origin("Namespace", "", name))
+    return Namespace(meta=Meta(name=name, labels=dict(labels or {})), place=a_place("Namespace"))
 
 
 def a_node(
@@ -98,7 +96,7 @@ def a_node(
     told = {**(labels or {}), **({ZONE_LABEL: zone} if zone else {})}
     return Node(
         meta=Meta(name=name, labels=told),
-        origin=an_origin("Node", "", name),
+        place=a_place("Node"),
         spec=NodeSpec(pod_cidrs=cidrs, pod_cidr=cidrs[0] if cidrs else ""),
         status=NodeStatus(
             addresses=(*(NodeAddress("InternalIP", one) for one in ips), NodeAddress("Hostname", name)),
@@ -111,7 +109,7 @@ def a_port(
     number: int = 8080, name: str = "http", protocol: str = "TCP", host_port: int = 0
 ) -> ContainerPort:
     """A port of a container."""
-    return ContainerPort(number, name, PROTOCOLS[protocol], host_port)
+    return ContainerPort(number, name, protocol, host_port)
 
 
 def a_pod(
@@ -130,7 +128,7 @@ def a_pod(
     **spec: Any,
 ) -> Pod:
     """A Pod that runs and is ready; further keywords are fields of its spec."""
-    ips = tuple(PodIP(an_address(one)) for one in _several(ip))
+    ips = _several(ip)
     return Pod(
         meta=Meta(
             name=name,
@@ -139,7 +137,7 @@ def a_pod(
             annotations=dict(annotations or {}),
             deletion_timestamp="2026-11-25T00:00:00Z" if deleted else None,
         ),
-        origin=an_origin("Pod", namespace, name),
+        place=a_place("Pod"),
         spec=PodSpec(
             node_name=node,
             containers=tuple(containers) or (Container(name="main", ports=tuple(ports)),),
@@ -147,8 +145,8 @@ def a_pod(
         ),
         status=PodStatus(
             phase=phase,
-            pod_ips_listed=ips,
-            pod_ip=ips[0].ip if ips else None,
+            pod_ips_listed=tuple(map(PodIP, ips)),
+            pod_ip_text=ips[0] if ips else "",
             conditions=(Condition("Ready", "True" if ready else "False"),),
         ),
     )
@@ -179,7 +177,7 @@ def a_service(
     balancers = tuple(LoadBalancerIngress(ip=an_address(one), ip_mode=lb_mode) for one in lb_ips)
     return Service(
         meta=Meta(name=name, namespace=namespace, labels=dict(labels or {})),
-        origin=an_origin("Service", namespace, name),
+        place=a_place("Service"),
         spec=ServiceSpec(
             cluster_ips_listed=ips,
             cluster_ip_text=ips[0] if ips else "",
@@ -226,7 +224,7 @@ def a_slice(
     """A slice of the Service ``shop/web``; with one endpoint unless some are given."""
     return EndpointSlice(
         meta=Meta(name=name or f"{service}-abc", namespace=namespace, labels={SERVICE_LABEL: service}),
-        origin=an_origin("EndpointSlice", namespace, name or f"{service}-abc"),
+        place=a_place("EndpointSlice"),
         address_type=address_type,
         endpoints=endpoints or (an_endpoint(),),
         ports=(EndpointPort(port_name, port, PROTOCOLS[protocol]),),
@@ -237,7 +235,7 @@ def a_policy(name: str = "limit", namespace: str = "shop", **spec: Any) -> Netwo
     """A NetworkPolicy; keywords are its spec as the API writes it (``podSelector``, ``ingress``)."""
     return NetworkPolicy(
         meta=Meta(name=name, namespace=namespace),
-        origin=an_origin("NetworkPolicy", namespace, name),
+        place=a_place("NetworkPolicy"),
         spec=msgspec.convert(spec, PolicySpec, dec_hook=decode_scalar),
     )
 

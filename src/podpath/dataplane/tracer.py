@@ -197,7 +197,7 @@ class _Question:
         if self.flow.netns:
             home = reply.disposition is Disposition.ACCEPTED and reply.netns.id == self.flow.netns
         else:
-            home = reply.disposition is Disposition.EXITS_NETWORK
+            home = reply.disposition is Disposition.EXITS_NETWORK and got.dst == client.src
         if home and (got.src, got.sport, got.dst, got.dport) == (client.dst, client.dport, client.src, client.sport):
             return None
         if home and client.protocol in (ICMP, ICMPV6) and (got.src, got.dst) == (client.dst, client.src):

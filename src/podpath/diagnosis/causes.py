@@ -92,7 +92,7 @@ def locate(network: Network, promise: Promise, branch: Branch) -> Broken:
     if untranslated is not None:
         netns_id, step = untranslated
         trace = _up_to(request, netns_id, step)
-    elif branch.works is not False:
+    elif branch.works is not False or _strayed(promise, request):
         netns_id, step = _wrong_target(request, promise, branch)
         trace = _up_to(request, netns_id, step)
     elif step.kind == "reply-not-untranslated":
@@ -119,6 +119,8 @@ def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[N
         return None
     if (request.packet.dst, request.packet.dport) != (flow.dst, flow.dport):
         return None
+    if request.disposition is Disposition.NO_ROUTE and not request.hops[-1].dev:
+        return None  # a local sender needs a route before any translation is tried
     if request.disposition not in (Disposition.EXITS_NETWORK, Disposition.NO_LISTENER, Disposition.NO_ROUTE, Disposition.NEIGHBOR_UNREACHABLE, Disposition.LOOP):
         return None
     host = next((hop for hop in reversed(request.hops) if hop.netns.startswith("node/") and not hop.outer), None)
@@ -127,11 +129,25 @@ def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[N
     if host is None:
         return None
     netns = network.namespaces[host.netns]
+    untracked = next((step for step in host.steps if step.kind == "notrack"), None)
+    if untracked is not None:
+        text = f"{endpoint_text(flow.dst, flow.dport)} is not translated, since the packet is not tracked"
+        return netns.id, msgspec.structs.replace(untracked, kind="nat-missing", text=text, packet=request.packet)
     hook = "output" if not host.dev else "prerouting"
     service = cluster.services_by_cluster_ip.get(flow.dst) or cluster.services_by_node_port[flow.dport, flow.protocol]
     text = f"{endpoint_text(flow.dst, flow.dport)} ({service.meta.namespace}/{service.meta.name}) is not translated here"
     step = Step(hook.upper(), text, netns.source("iptables-nft-save"), kind="nat-missing", hook=hook, key=f"{service.meta.namespace}/{service.meta.name}", packet=request.packet)
     return netns.id, step
+
+
+def _strayed(promise: Promise, request: Trace) -> bool:
+    """Whether the request was translated to somebody who was not promised, wherever it ended then."""
+    packet, flow = request.packet, promise.flow
+    if promise.servers is None or promise.kind not in SERVICE_KINDS or packet.protocol != flow.protocol:
+        return False
+    if (packet.dst, packet.dport) == (flow.dst, flow.dport) or request.hops[-1].outer:
+        return False
+    return not {(packet.dst, packet.dport), (packet.dst, 0)} & promise.servers
 
 
 def _wrong_target(request: Trace, promise: Promise, branch: Branch) -> tuple[NetnsId, Step]:

@@ -94,13 +94,15 @@ class Reader:
         self.scopes: list[Loaded | Aimed] = []
         self.aimed: Aimed | None = None
         self.protocol = 0
+        self.astray = ""
+        """Words that no option explains: where there is no target, they may hold it."""
         self.comments: list[str] = []
         self.notes = Notes([])
 
     def read(self) -> Read:
         """All that the words say."""
         if self.words and isinstance(self.words[-1], Unclosed):
-            self.unknown(written(self.words.pop()), "a quotation mark is not closed")
+            self.astray = written(self.words.pop())  # the line is cut there
         while self.at < len(self.words):
             self.option()
         matches: list[Match] = []
@@ -146,6 +148,7 @@ class Reader:
         """A word that is no option."""
         text = " ".join(["!"] * negate + [written(word) for word in self.words[self.at : self.at + 1]])
         self.at += 1
+        self.astray = text
         self.unknown(text, f"{text} is out of place")
 
     def named(self, name: str, *, negate: bool) -> None:
@@ -288,7 +291,7 @@ class Reader:
         """What the rule does."""
         aimed = self.aimed
         if aimed is None:
-            return Continue()
+            return self.lost(self.astray, f"no target, but {self.astray}") if self.astray else Continue()
         flag = "-g" if aimed.goto else "-j"
         text = " ".join((flag, aimed.name, *(option.text for option in aimed.options))).rstrip()
         if aimed.unreadable:

@@ -6,9 +6,8 @@ from typing import Literal
 
 import msgspec
 
-from podpath.model.addr import parse_addr
 from podpath.model.kube.meta import KubeObject
-from podpath.model.kube.scalars import TCP_DEFAULT, Protocol
+from podpath.model.kube.scalars import TCP_DEFAULT, Protocol, addr_or_none
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 """Decides which Service a slice belongs to; ownership does not (discovery/v1 well_known_labels.go)."""
@@ -59,7 +58,7 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=Tr
     @property
     def addresses(self) -> tuple[int, ...]:
         """Its IP addresses; none in a slice of addressType FQDN."""
-        return tuple(addr for text in self.addresses_text if (addr := _addr_or_none(text)) is not None)
+        return tuple(addr for text in self.addresses_text if (addr := addr_or_none(text)) is not None)
 
     @property
     def zone_hints(self) -> frozenset[str]:
@@ -98,10 +97,3 @@ class EndpointSlice(KubeObject, frozen=True, gc=False, rename="camel", kw_only=T
     def managed_by(self) -> str:
         """Who keeps it up to date; empty for one that somebody made by hand."""
         return self.meta.labels.get(MANAGED_BY_LABEL, "")
-
-
-def _addr_or_none(text: str) -> int | None:
-    try:
-        return parse_addr(text)
-    except ValueError:
-        return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
-from podpath.model.origin import NOWHERE, Origin
+from podpath.model.origin import Origin
 from podpath.model.refs import ObjectRef
 
 
@@ -42,13 +44,38 @@ class Meta(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
         return None
 
 
+class Place:
+    """A file of objects. The line of one is found when it is asked for: for most nobody ever asks."""
+
+    __slots__ = ("_lines", "file")
+
+    def __init__(self, file: str, lines: Callable[[], Sequence[int]] = lambda: ()) -> None:
+        self.file = file
+        self._lines = lines
+
+    def line(self, index: int) -> int:
+        """The line at which an object of the file begins; 0 when the file is not at hand any more."""
+        lines = self._lines()
+        return lines[index] if index < len(lines) else 0
+
+
+UNPLACED = Place("")
+
+
 class KubeObject(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
     """What every object has: its kind, its metadata, and where it begins in the bundle."""
 
     kind: str
     meta: Meta = msgspec.field(name="metadata")
-    origin: Origin = msgspec.field(name="podpath origin", default=NOWHERE)
-    """The line at which the object begins; never read from the object itself."""
+    place: Place = msgspec.field(name="podpath place", default=UNPLACED)
+    """The file that holds it; never read from the object itself."""
+    index: int = msgspec.field(name="podpath index", default=0)
+    """Which of the file's objects it is."""
+
+    @property
+    def origin(self) -> Origin:
+        """The line at which the object begins, and its name."""
+        return Origin(self.place.file, self.place.line(self.index), str(self.ref))
 
     @property
     def key(self) -> tuple[str, str]:

@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
-from podpath.model.addr import Prefix, is_v4, parse_addr, parse_prefix
+from podpath.model.addr import Prefix, is_v4, parse_prefix
 from podpath.model.kube.meta import KubeObject
 from podpath.model.kube.pod import Condition
+from podpath.model.kube.scalars import addr_or_none
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 KUBELET_PORT = 10250
@@ -109,7 +110,7 @@ class Node(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):
         return tuple(
             addr
             for one in self.status.addresses
-            if one.type in wanted and (addr := _addr_or_none(one.address)) is not None
+            if one.type in wanted and (addr := addr_or_none(one.address)) is not None
         )
 
     def internal_ip(self, *, v4: bool) -> int | None:
@@ -130,10 +131,3 @@ class Node(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):
     def kubelet_port(self) -> int:
         """Where its kubelet answers the API server."""
         return self.status.daemon_endpoints.kubelet_endpoint.port or KUBELET_PORT
-
-
-def _addr_or_none(text: str) -> int | None:
-    try:
-        return parse_addr(text)
-    except ValueError:
-        return None

@@ -9,7 +9,7 @@ import msgspec
 
 from podpath.model.addr import is_v4
 from podpath.model.kube.meta import KubeObject
-from podpath.model.kube.scalars import TCP_DEFAULT, Address, Protocol
+from podpath.model.kube.scalars import PROTOCOLS, Address, addr_or_none
 
 
 class ContainerPort(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -17,9 +17,14 @@ class ContainerPort(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
     container_port: int
     name: str = ""
-    protocol: Protocol = TCP_DEFAULT
+    protocol_name: str = msgspec.field(name="protocol", default="TCP")
     host_port: int = 0
     host_ip: str = msgspec.field(name="hostIP", default="")
+
+    @property
+    def protocol(self) -> int:
+        """Its protocol's number; 0 for one that does not exist."""
+        return PROTOCOLS.get(self.protocol_name, 0)
 
 
 class ProbeAction(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -137,10 +142,8 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
 
 
-class Running(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """Since when a container runs."""
-
-    started_at: str = ""
+class Running(msgspec.Struct, frozen=True, gc=False):
+    """That a container runs."""
 
 
 class ContainerState(msgspec.Struct, frozen=True, gc=False):
@@ -185,7 +188,7 @@ class Condition(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class PodIP(msgspec.Struct, frozen=True, gc=False):
     """One of ``status.podIPs``."""
 
-    ip: Address
+    ip: str
 
 
 class PodStatus(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=True):
@@ -195,8 +198,8 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=T
     reason: str = ""
     message: str = ""
     pod_ips_listed: tuple[PodIP, ...] = msgspec.field(name="podIPs", default=())
-    pod_ip: Address | None = msgspec.field(name="podIP", default=None)
-    host_ip: Address | None = msgspec.field(name="hostIP", default=None)
+    pod_ip_text: str = msgspec.field(name="podIP", default="")
+    host_ip_text: str = msgspec.field(name="hostIP", default="")
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
@@ -204,9 +207,13 @@ class PodStatus(msgspec.Struct, frozen=True, gc=False, rename="camel", kw_only=T
     @property
     def pod_ips(self) -> tuple[int, ...]:
         """Its addresses, one a family; the primary one first."""
-        if self.pod_ips_listed:
-            return tuple(one.ip for one in self.pod_ips_listed)
-        return () if self.pod_ip is None else (self.pod_ip,)
+        texts = [one.ip for one in self.pod_ips_listed] or [self.pod_ip_text]
+        return tuple(addr for text in texts if (addr := addr_or_none(text)) is not None)
+
+    @property
+    def host_ip(self) -> int | None:
+        """Its node's address."""
+        return addr_or_none(self.host_ip_text)
 
 
 class Pod(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):

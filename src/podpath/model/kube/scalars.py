@@ -23,6 +23,14 @@ TCP_DEFAULT = PROTOCOLS["TCP"]
 """The protocol of a port that names none (core/v1 defaults.go)."""
 
 
+def addr_or_none(text: str) -> int | None:
+    """An address, where a text is one."""
+    try:
+        return parse_addr(text)
+    except ValueError:
+        return None
+
+
 def decode_scalar(kind: type, value: object) -> object:
     """What ``msgspec`` asks for the types above (its ``dec_hook``)."""
     if not isinstance(value, str):

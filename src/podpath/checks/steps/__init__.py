@@ -1,0 +1,1 @@
+"""What explanations ask of the step that ended a connection: whose rule it is, which route, which translation."""
