@@ -89,7 +89,7 @@ def test_an_archive_of_a_folder_lists_what_the_folder_lists(tmp_path, corpus):
         (member("nodes/n1/a", type=tarfile.BLKTYPE), "neither a file nor a folder"),
         (member("nodes/n1/a", type=tarfile.GNUTYPE_SPARSE), "sparse"),
         (member("./nodes//n1/ss"), "is there twice"),
-        (member("nodes/n1/a\nb"), "control characters"),
+        (member("nodes/n1/a\nb"), "unprintable characters"),
         (member("nodes/n1/\udcff"), "not UTF-8"),
         (member("nodes/n1/" + "a" * 5000), "more than 4096"),
     ],

@@ -1,11 +1,14 @@
 """Writing a bundle: redacted, reproducible, whole or not at all."""
 
+import os
 import stat
 import tarfile
 
 import pytest
 
 from podpath.bundle import BundleError, Manifest, SourceStatus, open_bundle, write_bundle
+from podpath.bundle.archive import Limits
+from podpath.bundle.packing import write_archive
 from tests.bundle.archives import FILES
 
 MANIFEST = Manifest(
@@ -107,6 +110,22 @@ def test_secrets_are_never_written(tmp_path, path):
 def test_what_no_bundle_can_hold_is_refused(tmp_path, files, says):
     with pytest.raises(BundleError, match=says):
         write_bundle(tmp_path / "b.tar", files, MANIFEST)
+
+
+def test_nodes_that_are_alike_are_not_taken_for_a_bomb(tmp_path):
+    sysctl = os.urandom(100_000).hex().encode()
+    write_bundle(tmp_path / "b.tar.zst", ((f"nodes/n{i}/sysctl", sysctl) for i in range(400)), MANIFEST)
+    with open_bundle(tmp_path / "b.tar.zst") as bundle:
+        assert len(bundle.nodes()) == 400
+
+
+def test_what_a_reader_would_refuse_is_not_written(tmp_path):
+    with pytest.raises(BundleError, match="decompression bomb"):
+        write_bundle(tmp_path / "b.tar.xz", [("nodes/n1/dmesg", bytes(66 << 20))], MANIFEST)
+    for limits in (Limits(files=2), Limits(file_bytes=20), Limits(total_bytes=1000)):
+        with pytest.raises(BundleError, match="more than an archive may hold"):
+            write_archive(str(tmp_path / "b.tar"), sorted(FILES.items()), 0, limits)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_folder_with_something_in_it_is_not_overwritten(tmp_path):

@@ -71,11 +71,10 @@ def read_set(*elem, **fields):
 
 
 def every_rule(found):
-    """The rules of all tables; those of a managed table once."""
-    native = [table for table in found.tables if (table.family, table.name) not in found.managed]
-    return [
-        rule for table in (*native, *found.lossy) for chain in table.chains.values() for rule in chain.rules
-    ]
+    """The rules of all tables; those of a chain that stands in two tables of one name once."""
+    tables = (*found.tables, *found.lossy)
+    chains = {(one.family, one.name, chain.name): chain for one in tables for chain in one.chains.values()}
+    return [rule for chain in chains.values() for rule in chain.rules]
 
 
 def every_set(found):

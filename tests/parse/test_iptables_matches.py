@@ -419,7 +419,8 @@ def test_what_is_not_understood_stays_in_its_place(options, matches):
 
 def test_where_a_line_is_cut_its_target_is_unknown():
     rule = compile_rule('-A X -p tcp -m comment --comment "not closed -j ACCEPT', 1)
-    assert rule.items == (TCP, UnknownMatch("-m comment"), UnknownTarget('"not closed -j ACCEPT"'))
+    cut = '"not closed -j ACCEPT"'
+    assert rule.items == (TCP, UnknownMatch("-m comment --comment"), UnknownMatch(cut), UnknownTarget(cut))
 
 
 def test_where_an_option_swallowed_the_target_it_is_unknown():

@@ -119,6 +119,7 @@ def test_a_statement(json, statement):
             {"dnat": {"family": "ip", "addr": {"map": {"key": NUMGEN, "data": {"set": [[0, {"concat": ["10.0.0.1", 80]}], [1, {"concat": ["10.0.0.2", 81]}]]}}}}},
             NftNat("dnat", backends(Concat((addr("10.0.0.1"), Const(80))), Concat((addr("10.0.0.2"), Const(81))))),
         ),
+        ({"dnat": {"addr": {"map": {"key": DPORT, "data": "@m"}}, "type_flags": ["interval", "concat"]}}, NftNat("dnat", MapLookup(Payload("tcp", "dport"), NamedSet("m")))),
         ({"snat": {"family": "ip", "addr": "10.0.0.1", "flags": "netmap", "type_flags": "prefix"}}, NftNat("snat", addr("10.0.0.1"), options="netmap prefix")),
     ],
 )  # fmt: skip

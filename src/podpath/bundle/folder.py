@@ -24,6 +24,7 @@ class Folder:
         self.root = os.path.realpath(root)
         self._shown = root
         self._scanned: dict[str, tuple[list[str], list[str]]] = {}
+        self._resolved: dict[str, str] = {}
 
     def folders(self, under: str) -> list[str]:
         """Names of the folders directly in ``under`` (which is empty or ends with a slash), sorted."""
@@ -42,11 +43,12 @@ class Folder:
 
     def read(self, path: str) -> bytes | None:
         """The content of a file; None if there is none of that path."""
-        real = os.path.realpath(os.path.join(self.root, path))
-        if not self._inside(real):
-            raise BundleError(self._of_link(path, real))
+        folder, _, name = path.rpartition("/")
+        real = os.path.join(self._real(folder), name)
+        if os.path.islink(real):
+            real = self._real(path)
         try:
-            with open(real, "rb", opener=lambda name, flags: os.open(name, flags | _FLAGS)) as file:
+            with open(real, "rb", opener=lambda place, flags: os.open(place, flags | _FLAGS)) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise BundleError(f"{self._name(path)} is not a regular file: remove it from the bundle")
@@ -71,8 +73,9 @@ class Folder:
             return known
         folders: list[str] = []
         files: list[str] = []
+        real = self._real(under)
         try:
-            with os.scandir(os.path.join(self.root, under)) as entries:
+            with os.scandir(real) as entries:
                 for entry in entries:
                     self._sort_in(entry, under + entry.name, folders, files)
         except (FileNotFoundError, NotADirectoryError):
@@ -96,6 +99,15 @@ class Folder:
             files.append(entry.name)
         else:
             raise BundleError(f"{self._name(path)} is neither a file nor a folder: remove it from the bundle")
+
+    def _real(self, path: str) -> str:
+        """Where a path leads when links are followed; ``BundleError`` if that is outside."""
+        real = self._resolved.get(path)
+        if real is None:
+            real = self._resolved[path] = os.path.realpath(os.path.join(self.root, path))
+        if not self._inside(real):
+            raise BundleError(self._of_link(path, real))
+        return real
 
     def _inside(self, real: str) -> bool:
         return real == self.root or real.startswith(self.root.rstrip("/") + "/")

@@ -14,8 +14,8 @@ def normal(path: str) -> str:
 def objection(path: str) -> str:
     """Why a path cannot be one of a bundle's, as the end of a sentence that begins with its name; empty if it can.
 
-    A name is shown on terminals and in pages, hence no control characters; tar and the file system may hold names
-    that are not UTF-8 (PEP 383 gives them to us with surrogates), and JSON could not hold those.
+    A name is shown on terminals and in pages, hence nothing invisible in it. Tar and file systems may hold names that
+    are not UTF-8 (PEP 383 gives them to us with surrogates), and JSON could not hold those.
     """
     if not path:
         return "has no name"
@@ -28,5 +28,5 @@ def objection(path: str) -> str:
     if any("\ud800" <= char <= "\udfff" for char in path):
         return "has a name that is not UTF-8"
     if not path.isprintable():
-        return "has control characters in its name"
+        return "has unprintable characters in its name"
     return ""

@@ -74,11 +74,7 @@ class Bundle:
 
     def get(self, path: str) -> bytes | None:
         """The content of a file, or None if there is none of that path."""
-        if wrong := objection(path):
-            raise BundleError(
-                f"{self._place}: {printable(path)} {wrong}: no file of a bundle can have this path"
-            )
-        return self._store.read(normal(path))
+        return self._store.read(normal(self._checked(path)))
 
     def nodes(self) -> tuple[str, ...]:
         """Names of the nodes, sorted."""
@@ -86,25 +82,20 @@ class Bundle:
 
     def node_sources(self, node: str) -> tuple[str, ...]:
         """What was printed on a node, relative to its folder (``ss``, ``cni-net.d/10-x.conflist``); no Pods."""
-        folder = f"{NODES}{node}/"
-        names = (path.removeprefix(folder) for path in self._store.files(folder))
-        return tuple(name for name in names if not name.startswith(PODS))
+        return tuple(name for name in self._names(f"{NODES}{node}/") if not name.startswith(PODS))
 
     def pods(self, node: str) -> tuple[str, ...]:
         """Folder names (``<namespace>.<pod>``) of a node's Pods, sorted."""
-        return tuple(self._store.folders(f"{NODES}{node}/{PODS}"))
+        return tuple(self._store.folders(self._checked(f"{NODES}{node}/{PODS}")))
 
     def pod_sources(self, node: str, pod: str) -> tuple[str, ...]:
         """What was printed inside a Pod's network namespace, relative to its folder."""
-        folder = f"{NODES}{node}/{PODS}{pod}/"
-        return tuple(path.removeprefix(folder) for path in self._store.files(folder))
+        return tuple(self._names(f"{NODES}{node}/{PODS}{pod}/"))
 
     def api_kinds(self) -> tuple[str, ...]:
         """Kinds of API objects: ``pods``, ``endpointslices.discovery.k8s.io``, sorted."""
-        names = (path.removeprefix(API) for path in self._store.files(API))
-        return tuple(
-            name.removesuffix(".json") for name in names if name.endswith(".json") and "/" not in name
-        )
+        names = (name for name in self._names(API) if name.endswith(".json") and "/" not in name)
+        return tuple(name.removesuffix(".json") for name in names)
 
     def status(self, path: str) -> SourceStatus | None:
         """What became of a source, or None if the manifest does not tell."""
@@ -124,6 +115,17 @@ class Bundle:
 
     def __repr__(self) -> str:
         return f"Bundle({self._place!r})"
+
+    def _names(self, folder: str) -> list[str]:
+        """Paths of all files below a folder, relative to it."""
+        return [path.removeprefix(folder) for path in self._store.files(self._checked(folder))]
+
+    def _checked(self, path: str) -> str:
+        if wrong := objection(path):
+            raise BundleError(
+                f"{self._place}: {printable(path)} {wrong}: nothing in a bundle can have this path"
+            )
+        return path
 
     def _reason(self, path: str) -> str:
         status = self.status(path)

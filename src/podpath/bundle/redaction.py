@@ -10,11 +10,12 @@ import re
 
 import msgspec
 
+from podpath.bundle.kernel_keys import KERNEL_KEYS
 from podpath.bundle.layout import API, NODES, source_of
 from podpath.bundle.paths import normal
 from podpath.bundle.secrets_in_objects import redact_objects
 from podpath.bundle.secrets_in_text import REMOVED, Rule, blanked, remove
-from podpath.bundle.text_rules import NAMED, SHAPES, SPECIAL
+from podpath.bundle.text_rules import NAMED, SHAPES
 
 MAX_MESSAGE_BYTES = 4096
 """Of an error message that came in the place of API objects."""
@@ -45,8 +46,8 @@ def _rules(path: str) -> tuple[Rule, ...]:
     """How a file is searched, by its name: what the kernel prints has no names with secrets behind them."""
     source = source_of(path) if path.startswith(NODES) else None
     if source is None:
-        return (*SHAPES, *SPECIAL.values(), *NAMED)
-    special = SPECIAL.get(source.name)
+        return (*SHAPES, *KERNEL_KEYS.values(), *NAMED)
+    special = KERNEL_KEYS.get(source.name)
     return (*SHAPES, *((special,) if special else ()), *(NAMED if source.free_text else ()))
 
 
@@ -58,9 +59,8 @@ _TOKEN = re.compile(
     rb"|(?P<rest>[^\"\s{}\[\]:,<]+|.)" % _MARK,
     re.DOTALL,
 )
-_LIKE_OBJECTS = re.compile(
-    rb"\A[\xef\xbb\xbf\s]*[{\[]|\0|apiVersion|kind:|\"\s*:\s*[\"{\[]"
-)  # also UTF-16 and YAML
+_LIKE_OBJECTS = re.compile(rb"\A[\xef\xbb\xbf\s]*[{\[]|\0|apiVersion|kind:|\"\s*:\s*[\"{\[]")
+"""Also in UTF-16 or YAML."""
 _KEY = re.compile(rb'"[\w./-]{0,317}"')
 
 

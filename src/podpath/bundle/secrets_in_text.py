@@ -6,7 +6,8 @@ Bytes in, bytes out: logs are not always UTF-8. Every line stays a line, since f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 REMOVED = "<removed by podpath>"
@@ -14,6 +15,7 @@ REMOVED = "<removed by podpath>"
 
 _REMOVED = REMOVED.encode()
 _PASSES = 8
+_MAX_BLOCK = 1 << 16
 
 Spans = Iterable[tuple[int, int]]
 
@@ -63,3 +65,51 @@ def _replace(content: bytes, rule: Rule, removed: list[tuple[int, str]]) -> byte
 def blanked(secret: bytes) -> bytes:
     """The secret replaced, line by line; indentation, empty lines and line ends stay."""
     return re.sub(rb"[^\s](?:[^\n]*[^\s])?", _REMOVED, secret)
+
+
+@cache
+def _compiled(expression: str, case: re.RegexFlag = re.IGNORECASE) -> re.Pattern[bytes]:
+    return re.compile(expression.encode(), case | re.MULTILINE)
+
+
+def pattern(expression: str) -> Callable[[bytes], Spans]:
+    """Spans of the last group of an expression that took part: that is the secret."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        return (match.span(match.lastindex or 0) for match in _compiled(expression).finditer(content))
+
+    return find
+
+
+def lines(expression: str, hints: str) -> Callable[[bytes], Spans]:
+    """As ``pattern``, tried only on lines in which a hint occurs: an expression like these is slow on a long log."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        compiled = _compiled(expression)
+        done = 0
+        for hint in _compiled(hints, re.NOFLAG).finditer(content.lower()):
+            if hint.start() < done:
+                continue
+            start = content.rfind(b"\n", 0, hint.start()) + 1
+            done = content.find(b"\n", hint.end())
+            done = len(content) if done < 0 else done
+            for match in compiled.finditer(content, start, done):
+                yield match.span(match.lastindex or 0)
+
+    return find
+
+
+def blocks(expression: str, hints: str) -> Callable[[bytes], Spans]:
+    """As ``pattern``, tried only at the beginning of lines in which a hint occurs; a match may go beyond its line."""
+
+    def find(content: bytes) -> Iterator[tuple[int, int]]:
+        tried = -1
+        for hint in _compiled(hints, re.NOFLAG).finditer(content.lower()):
+            start = content.rfind(b"\n", 0, hint.start()) + 1
+            if start <= tried:
+                continue
+            tried = start
+            if match := _compiled(expression).match(content, start, max(start, hint.end() + _MAX_BLOCK)):
+                yield match.span(match.lastindex or 0)
+
+    return find

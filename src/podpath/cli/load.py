@@ -108,14 +108,11 @@ def absent(network: Network) -> Iterator[Origin]:
             yield Origin(f"nodes/{node}/state", 0, "nothing of this node is in the bundle")
 
 
-def bundle_named(arguments: Sequence[str], takes: int, usage: str) -> tuple[str, tuple[str, ...]]:
-    """The bundle's place and the other arguments; the place may stand in the environment.
-
-    ``takes`` is how many other arguments there must be at least for the first to be left out.
-    """
-    given = os.environ.get(VARIABLE, "")
-    if arguments and (len(arguments) > takes or not given):
+def bundle_named(arguments: Sequence[str], others: int, usage: str) -> tuple[str, tuple[str, ...]]:
+    """The bundle's place and the other arguments; where there are just ``others``, the environment names it."""
+    if len(arguments) > others:
         return arguments[0], tuple(arguments[1:])
+    given = os.environ.get(VARIABLE, "")
     if not given:
         raise UsageError(f"which bundle? {usage}, or set {VARIABLE} to the path of one")
     return given, tuple(arguments)

@@ -67,6 +67,15 @@ def parse_spec(text: str) -> Spec:
     return _object(text, known, rest, protocol)
 
 
+def is_spec(text: str) -> bool:
+    """Whether it reads as a name of something, and not as a path."""
+    try:
+        parse_spec(text)
+    except UsageError:
+        return False
+    return True
+
+
 def _object(text: str, kind: str, parts: list[str], protocol: int | None) -> Spec:
     wanted = 1 if kind == "node" else 2
     form = "node/NAME" if kind == "node" else f"{kind}/NAMESPACE/NAME"

@@ -81,11 +81,9 @@ class Tracker:
     def look_up(self, netns: NetnsId, packet: Packet, *, loose: bool, related: Packet | None) -> CtView:
         """What a packet without one gets at priority -200 (nf_conntrack_in)."""
         if related is not None:
-            found = self._entries.get((netns, packet_tuple(related)))
-            if found is None:
-                return CtView(CtState.INVALID)
-            entry, direction = found
-            return CtView(CtState.RELATED, entry, Direction.REPLY if direction is Direction.ORIGINAL else Direction.ORIGINAL)
+            # an ICMP error goes the other way than the packet inside it (nf_conntrack_inet_error)
+            found = self._entries.get((netns, inverted(packet_tuple(related))))
+            return CtView(CtState.INVALID) if found is None else CtView(CtState.RELATED, *found)
         found = self._entries.get((netns, packet_tuple(packet)))
         if found is not None:
             entry, direction = found

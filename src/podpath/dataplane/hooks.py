@@ -11,8 +11,10 @@ from weakref import WeakKeyDictionary
 
 from podpath.dataplane.chains import Ruling, run_base_chain
 from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
+from podpath.dataplane.errors import heard
 from podpath.dataplane.nat import apply_mapping, set_up, translate
 from podpath.dataplane.walk import Outcome, Walk
+from podpath.model.flow import UDP
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import CONNTRACK_PRIORITY, Chain, Table
 from podpath.model.linux.xtables import CtState
@@ -192,11 +194,13 @@ def _obey(walk: Walk, hook: str, table: Table, ruling: Ruling) -> Outcome:
             kind = "rule-drop" if rule is not None else "chain-policy-drop"
             text = "dropped" if rule is not None else "dropped: no rule accepts it and the chain's policy is DROP"
             walk.note_rule(hook, text, table, ruling.chain, rule, kind=kind, hook=hook.lower(), packet=walk.packet)
-            symptom = Symptom.NOT_PERMITTED if hook == "OUTPUT" and walk.packet.protocol == 17 else Symptom.TIMEOUT
-            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), symptom)
+            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), Symptom.NOT_PERMITTED if _told_at_once(walk) else Symptom.TIMEOUT)
         case nl.Reject(how=how):
             walk.note_rule(hook, f"rejected with {how}", table, ruling.chain, rule, kind="rule-reject", hook=hook.lower(), packet=walk.packet)
-            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), reject_symptom(how))
+            if _told_at_once(walk):
+                return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), Symptom.NOT_PERMITTED)
+            walk.error = how
+            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), heard(how, walk.packet))
         case nl.Queue(bypass=bypass):
             question = f"what the program behind queue {target.number} decides" + (" (it may be absent: bypass)" if bypass else "")
             return walk.blind(hook, question, table.origin(rule) if rule is not None else walk.netns.source(table.name))
@@ -217,13 +221,7 @@ DENIED = {
 }
 
 
-def reject_symptom(how: str) -> Symptom:
-    """What the client sees of a REJECT (measured; RFC 1122 3.2.2.1)."""
-    if how in ("tcp-reset", "icmp-port-unreachable", "icmp6-port-unreachable"):
-        return Symptom.REFUSED
-    if "net" in how or how == "icmp6-no-route":
-        return Symptom.NET_UNREACHABLE
-    if "proto" in how:
-        return Symptom.PROTOCOL_UNREACHABLE
-    return Symptom.HOST_UNREACHABLE
+def _told_at_once(walk: Walk) -> bool:
+    """A dropped datagram of this host's own fails its send (udp_send_skb; TCP's timers take no notice)."""
+    return walk.local_out and walk.packet.protocol == UDP and walk.inner is None
 

@@ -87,19 +87,30 @@ def translate(walk: Walk, hook: str, view: CtView, *, destination: bool) -> None
     The addresses it shall have are those of the other direction's tuple, turned around.
     """
     entry = view.entry
-    if entry is None or not (entry.dnat or entry.snat):
+    if entry is None:
         return
-    wanted = inverted(entry.reply if view.direction is Direction.ORIGINAL else entry.original)
-    packet = walk.packet
-    if destination:
-        if packet.dst == wanted.dst and (walk.related is not None or packet.dport == wanted.dport):
-            return
-        ports = {} if walk.related is not None else {"dport": wanted.dport}
-        walk.packet = msgspec.structs.replace(packet, dst=wanted.dst, **ports)
+    turned = view.direction is Direction.REPLY
+    if not (entry.snat if destination == turned else entry.dnat):
+        return
+    wanted = inverted(entry.original if turned else entry.reply)
+    before = walk.packet
+    if walk.related is not None:
+        _translate_error(walk, wanted, destination=destination)
+    elif destination:
+        walk.packet = msgspec.structs.replace(before, dst=wanted.dst, dport=wanted.dport)
     else:
-        if walk.related is not None:
-            return
-        if packet.src == wanted.src and packet.sport == wanted.sport:
-            return
-        walk.packet = msgspec.structs.replace(packet, src=wanted.src, sport=wanted.sport)
-    walk.note(hook, f"translated as the connection is: {packet} => {walk.packet}", key="conntrack", packet=walk.packet)
+        walk.packet = msgspec.structs.replace(before, src=wanted.src, sport=wanted.sport)
+    if walk.packet != before:
+        walk.note(hook, f"translated as the connection is: {before} => {walk.packet}", key="conntrack", packet=walk.packet)
+
+
+def _translate_error(walk: Walk, wanted: Tuple, *, destination: bool) -> None:
+    """An ICMP error, and in it the packet it is about, which goes the other way (nf_nat_icmp_reply_translation)."""
+    if walk.related is None:
+        return
+    if destination:
+        walk.packet = msgspec.structs.replace(walk.packet, dst=wanted.dst)
+        walk.related = msgspec.structs.replace(walk.related, src=wanted.dst, sport=wanted.dport)
+    else:
+        walk.packet = msgspec.structs.replace(walk.packet, src=wanted.src)
+        walk.related = msgspec.structs.replace(walk.related, dst=wanted.src, dport=wanted.sport)

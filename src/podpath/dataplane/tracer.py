@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from podpath.dataplane.conntrack import CtView, Direction, Tracker
+from podpath.dataplane.conntrack import Tracker
 from podpath.dataplane.decisions import Choice, Decider, explore, probability, success_bounds
+from podpath.dataplane.errors import error_walk, hears
 from podpath.dataplane.pipeline import Stage, run
 from podpath.dataplane.reach import cluster_address, external_service_addresses, pod_entrance, underlay_knows_pods
 from podpath.dataplane.segment import Station
@@ -20,8 +21,6 @@ from podpath.dataplane.stages.underlay import deliver_by_address
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import format_addr
 from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Flow, Packet
-from podpath.model.linux.conntrack import Tuple
-from podpath.model.linux.xtables import CtState
 from podpath.model.network import Netns, Network
 from podpath.model.origin import NOWHERE
 from podpath.model.refs import NetnsId
@@ -104,7 +103,7 @@ class _Question:
         lost = self._lost(reply)
         if lost is not None:
             return lost
-        if self.flow.size and self.flow.protocol in (TCP, UDP):
+        if self.flow.protocol == TCP or (self.flow.size and self.flow.protocol == UDP):
             return self._data()
         return self._branch(works=True, symptom=Symptom.NONE)
 
@@ -210,7 +209,7 @@ class _Question:
             reply.retag("reply-elsewhere", f"the reply to {format_addr(got.dst)} goes to {where}, not to the client", Disposition.REPLY_LOST)
         return self._branch(works=False, symptom=Symptom.TIMEOUT)
 
-    # --- full-size data -------------------------------------------------------------------------------------------
+    # --- data: the third packet of TCP's handshake and a few bytes, or full-size segments -------------------------------------------------------------------------------------------
 
     def _data(self) -> Branch:
         client, seen = self.client, self.seen
@@ -219,7 +218,9 @@ class _Question:
         there = msgspec.structs.replace(client, tcp_flags=ACK, mark=0, ttl=64)
         back = msgspec.structs.replace(self._reply_packet(seen), tcp_flags=ACK)
         ends = (self.flow.netns or None, self.server[0] or None)
-        most = min(self._device_mtu(ends[0], there), self._device_mtu(ends[1], back), self.flow.size + HEADERS[self.flow.protocol])
+        most = client.length
+        if self.flow.size:
+            most = min(self._device_mtu(ends[0], there), self._device_mtu(ends[1], back), self.flow.size + HEADERS[self.flow.protocol])
         for sender, packet in ((ends[0], there), (ends[1], back)):
             failed = self._stream(sender, packet, most)
             if failed is not None:
@@ -238,6 +239,7 @@ class _Question:
     def _stream(self, sender: NetnsId | None, packet: Packet, most: int) -> Branch | None:
         """Full-size packets one way; the sender shrinks them when it is told (tcp_v4_mtu_reduced)."""
         size = most
+        silence = Symptom.HANGS if self.flow.size else Symptom.TIMEOUT
         for _ in range(MOST_RESENDS):
             sized = msgspec.structs.replace(packet, length=size)
             if sender is not None:
@@ -251,40 +253,25 @@ class _Question:
                 return None
             if walk.disposition is Disposition.INSUFFICIENT_INFO:
                 return self._branch(works=None, symptom=Symptom.UNKNOWN)
-            if not walk.too_big or walk.too_big >= size or not self._told(walk, sender):
-                return self._branch(works=False, symptom=Symptom.HANGS)
+            if not walk.too_big or walk.too_big >= size:
+                return self._branch(works=False, symptom=silence)
+            told, error = self._told(walk, sender, packet)
+            self.walks.append(error)
+            if not told:
+                error.retag("too-big-silent", "the ICMP error that tells the sender the MTU never reaches it")
+                return self._branch(works=False, symptom=silence)
             size = walk.too_big
-        return self._branch(works=False, symptom=Symptom.HANGS)
+        return self._branch(works=False, symptom=silence)
 
-    def _told(self, big: Walk, sender: NetnsId | None) -> bool:
-        """Whether the ICMP error about a packet that is too big reaches its sender."""
-        offending = big.packet
-        error = Packet(
-            ICMP if offending.v4 else ICMPV6,
-            0,
-            offending.src,
-            0,
-            0,
-            icmp_type=3 if offending.v4 else 2,
-            icmp_code=4 if offending.v4 else 0,
-            length=576,
-            df=False,
-        )
-        walk = Walk(self.network, self.decider, self.tracker, "data icmp", big.netns, error)
-        walk.related = offending
-        entry = big.ct.entry if big.ct is not None else None
-        if entry is not None and big.ct is not None:
-            other = Direction.REPLY if big.ct.direction is Direction.ORIGINAL else Direction.ORIGINAL
-            walk.ct = CtView(CtState.RELATED, entry, other)
-            walk.related = _as_sent(offending, entry.original if big.ct.direction is Direction.ORIGINAL else entry.reply)
-        run(walk, Stage.ROUTE_OUTPUT)
-        self.walks.append(walk)
+    def _told(self, ended: Walk, sender: NetnsId | None, sent: Packet) -> tuple[bool, Walk]:
+        """Whether the error that the end of a walk sends reaches the socket it is about, and its own walk."""
+        error = error_walk(ended, f"{ended.leg} icmp")
+        run(error, Stage.ROUTE_OUTPUT)
         if sender is None:
-            return walk.disposition is Disposition.EXITS_NETWORK
-        if walk.disposition is Disposition.ACCEPTED and walk.netns.id == sender:
-            return True
-        walk.retag("too-big-silent", "the ICMP error that tells the sender the MTU never reaches it")
-        return False
+            home = error.disposition is Disposition.EXITS_NETWORK and error.packet.dst == sent.src
+        else:
+            home = error.disposition is Disposition.ACCEPTED and error.netns.id == sender
+        return home and hears(sent, error), error
 
     # --- walking --------------------------------------------------------------------------------------------------
 
@@ -312,13 +299,13 @@ class _Question:
             self.server = request.server
             self.seen = request.packet if request.server is not None else None
             return self._branch(works=None, symptom=Symptom.UNKNOWN)
-        return self._branch(works=False, symptom=request.symptom)
+        symptom = request.symptom
+        if request.inner is not None:
+            symptom = Symptom.TIMEOUT  # what happens to a tunnel's packets is not told to those inside
+        elif request.error and self.client is not None and not self._told(request, self.flow.netns or None, self.client)[0]:
+            symptom = Symptom.TIMEOUT
+        return self._branch(works=False, symptom=symptom)
 
     def _branch(self, *, works: bool | None, symptom: Symptom) -> Branch:
         traces = tuple(walk.trace() for walk in self.walks)
         return Branch(1.0, (), traces, works, symptom, self.server, self.seen.src if self.seen is not None else None)
-
-
-def _as_sent(offending: Packet, one: Tuple) -> Packet:
-    """The packet an ICMP error quotes, with the addresses its sender used."""
-    return msgspec.structs.replace(offending, src=one.src, dst=one.dst, sport=one.sport, dport=one.dport)

@@ -81,6 +81,10 @@ class Walk:
     """Whether this packet was sent by this namespace (not forwarded)."""
     too_big: int = 0
     """MTU that a hop told in an ICMP error, for the sender."""
+    error: str = ""
+    """What the end of the way sends back to the sender: ``tcp-reset``, or an ICMP error as iptables names it."""
+    at_socket: bool = False
+    """Whether the packet was handed to a socket, or to where one would be: its conntrack entry is left behind (nf_reset_ct)."""
     mss_clamped: bool = False
     steps: list[Step] = field(default_factory=list)
     hops: list[Hop] = field(default_factory=list)

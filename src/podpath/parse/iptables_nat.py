@@ -34,7 +34,7 @@ def mapped(text: str) -> tuple[Span | None, Span | None, str]:
 def _ports(text: str) -> tuple[Span, str]:
     ports, slash, base = text.partition("/")
     span = dashed_ports(ports)
-    if not span[0] or (slash and not port(base)):
+    if not span[0] or (slash and (span[0] == span[1] or not port(base))):
         raise ValueError(f"not a port: {text}")
     return span, str(port(base)) if slash else ""
 

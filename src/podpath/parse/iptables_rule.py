@@ -101,10 +101,12 @@ class Reader:
 
     def read(self) -> Read:
         """All that the words say."""
-        if self.words and isinstance(self.words[-1], Unclosed):
-            self.astray = written(self.words.pop())  # the line is cut there
+        cut = written(self.words.pop()) if self.words and isinstance(self.words[-1], Unclosed) else ""
         while self.at < len(self.words):
             self.option()
+        if cut:
+            self.astray = cut
+            self.unknown(cut, "a quotation mark is not closed")
         matches: list[Match] = []
         for slot in self.slots:
             if isinstance(slot, Loaded):

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from podpath.model.kube.meta import Place
 from podpath.model.origin import Origin
+from podpath.parse.kube_items import places
 
 Locate = Callable[[Origin, tuple[str, ...]], Origin]
 
@@ -19,40 +21,35 @@ _SHOWN = 160
 """Characters of a line that are shown; lists without line breaks have very long ones."""
 
 
-class Starts:
-    """Where the objects of a file begin: 12 bytes each, so that a file is not read through to find one."""
+class Whereabouts:
+    """Where the objects of a bundle's files begin. It asks for a file again: none of its text is kept meanwhile."""
 
-    def __init__(self) -> None:
-        self.offsets = array("Q")
-        self.lines = array("L")
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+        self._known: dict[str, tuple[array[int], array[int]]] = {}
 
-    def add(self, offset: int, line: int) -> None:
-        """The next object."""
-        self.offsets.append(offset)
-        self.lines.append(line)
+    def of(self, file: str) -> Place:
+        """A file, for the objects it holds."""
+        return Place(file, lambda: self._places(file)[1])
 
-    def at(self, line: int) -> Iterator[int]:
-        """The offsets of the objects that begin on a line."""
-        for index in range(bisect_left(self.lines, line), len(self.lines)):
-            if self.lines[index] != line:
-                return
-            yield self.offsets[index]
+    def _places(self, file: str) -> tuple[array[int], array[int]]:
+        """Offsets and lines of a file's objects: 12 bytes each, so that it is gone through once only."""
+        if file not in self._known:
+            self._known[file] = places(self._files.get(file, b""))
+        return self._known[file]
 
-
-def locator(files: Mapping[str, bytes], starts: Mapping[str, Starts]) -> Locate:
-    """A function for ``Cluster.locate``. It asks for the file again: none of its text is kept meanwhile."""
-
-    def locate(origin: Origin, path: tuple[str, ...]) -> Origin:
-        known = starts.get(origin.file)
-        data = files.get(origin.file)
-        if known is None or data is None:
+    def locate(self, origin: Origin, path: tuple[str, ...]) -> Origin:
+        """The line of a field, see ``Cluster.locate``."""
+        data = self._files.get(origin.file)
+        if data is None:
             return origin
-        for offset in known.at(origin.line):
-            if _name(data, offset) == origin.text.partition(" ")[2]:
-                return _line_of(data, offset, origin, path)
+        offsets, lines = self._places(origin.file)
+        for index in range(bisect_left(lines, origin.line), len(lines)):
+            if lines[index] != origin.line:
+                break
+            if _name(data, offsets[index]) == origin.text.partition(" ")[2]:
+                return _line_of(data, offsets[index], origin, path)
         return origin
-
-    return locate
 
 
 def _name(data: bytes, offset: int) -> str:

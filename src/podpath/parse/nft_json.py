@@ -21,7 +21,7 @@ class NftRuleset(msgspec.Struct, frozen=True):
 
     ``managed`` names the tables of iptables-nft and its siblings. Their truth is in ``iptables-nft-save``, since nft
     prints them with gaps; ``lossy`` holds them as nft prints them, for when that file lacks them. Native base chains
-    that stand in such a table are in ``tables``.
+    that stand in such a table are in ``tables`` and not in ``lossy``.
     """
 
     tables: tuple[Table, ...]
@@ -55,8 +55,8 @@ def parse_nft_json(
             tables.append(reader.table(order))
             continue
         managed.append(key)
-        lossy.append(reader.table(order))
-        if len(reader.own_chains) < len(reader.bases):
+        lossy.append(reader.table(order, without=reader.native_chains))
+        if reader.native_chains:
             tables.append(reader.table(order, without=reader.own_chains))
         reason = "iptables-nft-save prints this native rule without its look-up in a set"
         unrecognized += [Unrecognized(origin, reason) for origin in reader.foreign_rules()]

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
-_TABLE = re.compile(r"\ntable (\S+) (.+?) \{(?: #.*)?(?=\n)")
-_BLOCK = re.compile(r"\n\t(chain|set|map|meter) (.+?) \{(?: #[^\n]*)?(?=\n)")
 _HANDLE = re.compile(r" # handle \d+$")
 _NO_RULE = ("type ", "policy ", "comment ", "flags ", "devices ", "#")
 """How lines of a chain begin that are no rules."""
@@ -86,38 +84,58 @@ class ListedTable:
 
     def chain(self, name: str) -> Block | None:
         """A chain by name."""
-        return self._blocks.get(f"chain {name}")
+        return self._block("chain", name)
 
     def set(self, name: str) -> Block | None:
         """A set, map or meter by name."""
-        return next(
-            (block for kind in ("set", "map", "meter") if (block := self._blocks.get(f"{kind} {name}"))), None
-        )
+        return self._block("set", name) or self._block("map", name) or self._block("meter", name)
+
+    def _block(self, kind: str, name: str) -> Block | None:
+        line, start = self._places[kind].get(name, (0, 0))
+        return Block(self._text, start, Line(line, f"{kind} {name} {{")) if start else None
 
     @cached_property
-    def _blocks(self) -> dict[str, Block]:
-        text, line = self._text, self._line
-        position, end = self._span
-        blocks = {}
-        for found in _BLOCK.finditer(text, position, end):
-            line += text.count("\n", position, found.start() + 1)
-            position = found.start() + 1
-            head = f"{found[1]} {found[2]}"
-            blocks[head] = Block(text, found.end() + 1, Line(line, f"{head} {{"))
-        return blocks
+    def _places(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Where chains and sets stand: the line, and where the next one begins in the text."""
+        return {
+            kind: {name: (line, after) for name, line, after in self._heads(kind)}
+            for kind in ("chain", "set", "map", "meter")
+        }
+
+    def _heads(self, kind: str) -> Iterator[tuple[str, int, int]]:
+        return _heads(self._text, f"\n\t{kind} ", self._span, self._line)
 
 
 def listed_tables(listing: str) -> dict[tuple[str, str], ListedTable]:
     """The tables of a listing by family and name."""
     text = f"\n{listing}\n"
-    heads = list(_TABLE.finditer(text))
-    ends = [*(head.start() for head in heads[1:]), len(text)]
-    tables, line, position = {}, 0, 0
-    for head, end in zip(heads, ends, strict=False):
-        line += text.count("\n", position, head.end())
-        position = head.end()
-        tables[head[1], head[2]] = ListedTable(text, (position, end), line)
+    heads = list(_heads(text, "\ntable ", (0, len(text)), 0))
+    ends = (*(after for _, _, after in heads[1:]), len(text))
+    tables = {}
+    for (head, line, after), end in zip(heads, ends, strict=False):
+        family, _, name = head.partition(" ")
+        tables[family, name] = ListedTable(text, (after - 1, end), line)
     return tables
+
+
+def _heads(text: str, opening: str, span: tuple[int, int], line: int) -> Iterator[tuple[str, int, int]]:
+    """The lines that open a block: the name, the line's number and where the next line begins.
+
+    The number of the line in which the span begins is known. Half of a large listing are such lines, hence ``find``.
+    """
+    position, end = span
+    found = text.find(opening, position, end)
+    while found >= 0:
+        name_at = found + len(opening)
+        after = text.find("\n", name_at)
+        head = text[name_at:after]
+        if not head.endswith(" {"):
+            head = _HANDLE.sub("", head)
+        line += text.count("\n", position, name_at)
+        position = name_at
+        if head.endswith(" {"):
+            yield head[:-2], line, after + 1
+        found = text.find(opening, position, end)
 
 
 def _statements(text: str, start: int, number: int) -> Iterator[Line]:

@@ -81,6 +81,9 @@ NOOPS: Mapping[str, str] = {
 }
 """What lets every packet go on. ``reset`` strips an option of TCP."""
 
+NO_OPTIONS = frozenset(("concat", "interval"))
+"""``type_flags`` that only tell what the address already shows."""
+
 _DYNAMIC_TEXT = re.compile(r"(add|update|delete) @(\S+) \{ (.*) \}")
 """nft 1.0 prints the filling of a map as text within its JSON."""
 
@@ -177,7 +180,8 @@ def _nat(kind: str) -> Callable[[RuleReader, object], Statement | None]:
         addr = reader.expr(fields["addr"], types) if fields.get("addr") is not None else None
         port = reader.expr(fields["port"], ("inet_service",)) if fields.get("port") is not None else None
         flags = [*list_of(fields.get("flags")), *list_of(fields.get("type_flags"))]
-        return NftNat(kind, addr, port, " ".join(flag for flag in flags if isinstance(flag, str)))
+        options = [flag for flag in flags if isinstance(flag, str) and flag not in NO_OPTIONS]
+        return NftNat(kind, addr, port, " ".join(options))
 
     return read
 

@@ -113,12 +113,16 @@ class TableReader:
         """The base chains that iptables-nft made, in a table that it manages."""
         return frozenset(chain.name for chain in self.bases if is_own(chain))
 
+    @cached_property
+    def native_chains(self) -> frozenset[str]:
+        """The other base chains."""
+        return frozenset(chain.name for chain in self.bases) - self.own_chains
+
     def foreign_rules(self) -> Iterator[Origin]:
         """Rules in the chains of iptables that iptables did not write, in a table that it manages."""
-        foreign_chains = {chain.name for chain in self.bases} - self.own_chains
         for name in self._places.runs:
             foreign = [asks_a_set(rule) for _, rule in self._places.rules(name)]
-            if any(foreign) and name not in foreign_chains:
+            if any(foreign) and name not in self.native_chains:
                 rules = zip(foreign, self._rules(name), strict=True)
                 yield from (Origin(self._file, rule.line, rule.text) for strange, rule in rules if strange)
 

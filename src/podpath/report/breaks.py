@@ -13,12 +13,11 @@ from podpath.report.style import counted, listed
 
 SERVICE_KINDS = frozenset({"service", "node-port", "load-balancer", "external-ip", "self"})
 WAYS = {
-    "node-port": "its NodePort",
-    "load-balancer": "its load balancer's address",
-    "external-ip": "its external IP",
-    "self": "itself",
+    "node-port": "NodePort",
+    "load-balancer": "load balancer address",
+    "external-ip": "external IP",
 }
-MOST_PHRASES = 6
+MOST_PHRASES = 5
 MOST_HUBS = 3
 """Nodes that all broken pairs have in common; of more the pairs are counted."""
 
@@ -38,7 +37,9 @@ def summarize(promises: Sequence[Promise], names: Names, share: Share | None = N
     dns = {promise.subject for promise in promises if promise.kind == "dns"}
     by_sort: dict[str, list[Promise]] = {}
     for promise in promises:
-        sort = "dns" if promise.subject in dns else "service" if promise.kind in SERVICE_KINDS else promise.kind
+        sort = (
+            "dns" if promise.subject in dns else "service" if promise.kind in SERVICE_KINDS else promise.kind
+        )
         by_sort.setdefault(sort, []).append(promise)
     phrases: list[Phrase] = []
     for sort, some in by_sort.items():
@@ -51,11 +52,11 @@ def summarize(promises: Sequence[Promise], names: Names, share: Share | None = N
     return [phrase.text for phrase in sorted(phrases, key=lambda one: -one.weight)]
 
 
-def shortened(phrases: Sequence[str], *, verbose: bool = False) -> str:
-    """The phrases in one line; of many the first."""
+def shortened(phrases: Sequence[str], *, verbose: bool = False) -> list[str]:
+    """Of many phrases the first, and how many more."""
     if verbose or len(phrases) <= MOST_PHRASES + 1:
-        return "; ".join(phrases)
-    return "; ".join(phrases[:MOST_PHRASES]) + f"; and {len(phrases) - MOST_PHRASES:,} more"
+        return list(phrases)
+    return [*phrases[:MOST_PHRASES], f"and {len(phrases) - MOST_PHRASES:,} more (-v)"]
 
 
 def _weight(promises: Iterable[Promise]) -> int:
@@ -103,7 +104,8 @@ def _hubs(
 ) -> tuple[list[str], dict[tuple[str, str], int]]:
     """Nodes that are cut off from all others, both ways, and the pairs that this does not explain."""
     others = len(hosts) - 1 if len(hosts) <= LIMITS.every_node else LIMITS.ring
-    rest, hubs = dict(pairs), []
+    rest = dict(pairs)
+    hubs: list[str] = []
     for node in sorted(hosts):
         touching = {pair for pair in pairs if node in pair}
         if others > 1 and len(touching) >= 2 * others and len(hubs) < MOST_HUBS:
@@ -143,8 +145,9 @@ def _services(promises: Sequence[Promise], names: Names, share: Share | None) ->
         by_service.setdefault(promise.subject, []).append(promise)
     alike: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for ref, some in by_service.items():
-        how, origin = _share_words(some, names, share), _from(some, names)
-        alike.setdefault((how, origin), []).append((_service_name(ref, some, names), _weight(some)))
+        how = "; ".join(word for word in (_ways(some), _share_words(some, names, share)) if word)
+        key = f" ({how})" if how else "", _from(some, names)
+        alike.setdefault(key, []).append((_service_name(ref, some, names), _weight(some)))
     phrases = []
     for (how, origin), services in alike.items():
         services.sort(key=lambda one: (-one[1], one[0]))
@@ -155,20 +158,24 @@ def _services(promises: Sequence[Promise], names: Names, share: Share | None) ->
 
 
 def _service_name(ref: ObjectRef, promises: Sequence[Promise], names: Names) -> str:
-    """Its name, its ports if only some of them break, and the ways in if it is not its own address."""
-    ports = sorted({promise.port_name or str(promise.flow.dport) for promise in promises if promise.kind == "service"})
-    some = f":{','.join(ports)}" if ports and len(ports) < names.ports_of(ref) else ""
+    """Its name, and its ports if only some of them break."""
+    ports = sorted(
+        {promise.port_name or str(promise.flow.dport) for promise in promises if promise.kind == "service"}
+    )
+    return ref.short + (f":{','.join(ports)}" if ports and len(ports) < names.ports_of(ref) else "")
+
+
+def _ways(promises: Sequence[Promise]) -> str:
+    """The ways in that break, if it is not its own address alone."""
     kinds = {promise.kind for promise in promises}
-    ways = [WAYS[kind] for kind in WAYS if kind in kinds and kind != "self"]
-    if "service" in kinds:
-        return f"{ref.short}{some}" + (f" (and {listed(ways)})" if ways else "")
-    if kinds == {"self"}:
-        return f"{ref.short} by its own Pods"
-    return f"{ref.short} by {listed(ways)}" if ways else ref.short
+    ways = [word for kind, word in WAYS.items() if kind in kinds]
+    if not ways:
+        return ""
+    return f"{listed(ways)} too" if "service" in kinds else f"by {listed(ways)}"
 
 
 def _share_words(promises: Sequence[Promise], names: Names, share: Share | None) -> str:
-    """`` (1 of 3 backends)``; for some clients it may be more than for others."""
+    """``1 of 3 backends``; for some clients it may be more than for others."""
     if share is None:
         return ""
     samples = {(p.kind, names.node_of(p.client), p.client.kind): p for p in promises if p.kind != "self"}
@@ -177,7 +184,8 @@ def _share_words(promises: Sequence[Promise], names: Names, share: Share | None)
     if len(most) != 1 or failing == most:
         return ""
     low, high, backends = min(failing), max(failing), most.pop()
-    return f" ({low if low == high else f'{low} to {high}'} of {counted(backends, 'backend')})"
+    between = " or " if high - low == 1 else " to "
+    return f"{low if low == high else f'{low}{between}{high}'} of {counted(backends, 'backend')}"
 
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
@@ -187,7 +195,8 @@ def _plain(sort: str, promises: Sequence[Promise], names: Names, share: Share | 
     subjects = listed(sorted({promise.subject.short for promise in promises}))
     match sort:
         case "dns":
-            return f"DNS{_share_words(promises, names, share)} {_from(promises, names)}"
+            part = _share_words(promises, names, share)
+            return f"DNS{f' ({part})' if part else ''} {_from(promises, names)}"
         case "api":
             return f"the API server {_from(promises, names)}"
         case "kubelet":
@@ -201,23 +210,21 @@ def _plain(sort: str, promises: Sequence[Promise], names: Names, share: Share | 
 
 
 def _from(promises: Sequence[Promise], names: Names) -> str:
-    """``from everywhere``, ``from Pods on n1 and n3``."""
+    """``from everywhere``, ``from Pods on n1 and n3``, ``from all Pods, from n1 itself and from outside``."""
     pods = {names.node_of(one.client) for one in promises if one.client.kind == "Pod"}
     hosts = {one.client.name for one in promises if one.client.kind == "Node"}
     outside = any(one.client.kind not in ("Pod", "Node") for one in promises)
-    parts = []
     if pods >= names.nodes_with_pods and hosts >= set(names.nodes) and hosts:
-        parts.append("everywhere")
-    elif pods == hosts and pods:
-        parts.append(listed(sorted(pods)))
+        return "from everywhere"
+    own = "its own Pods" if all(promise.kind == "self" for promise in promises) else "Pods"
+    if pods and pods == hosts:
+        parts = [listed(sorted(pods))]
+    elif pods and pods == names.nodes_with_pods and len(pods) > 1:
+        parts = ["all Pods" if own == "Pods" else own]
     else:
-        parts += [_pods_on(pods, names)] if pods else []
-        parts += [f"{'node' if len(hosts) == 1 else 'nodes'} {listed(sorted(hosts))}"] if hosts else []
-    parts += ["outside"] if outside and parts != ["everywhere"] else []
-    return "from " + " and ".join(parts) if parts else ""
-
-
-def _pods_on(nodes: set[str], names: Names) -> str:
-    if nodes == names.nodes_with_pods and len(nodes) > 1:
-        return "Pods on every node"
-    return f"Pods on {listed(sorted(nodes))}"
+        parts = [f"{own} on {listed(sorted(pods))}"] if pods else []
+    if hosts and hosts != pods:
+        themselves = "itself" if len(hosts) == 1 else "themselves"
+        parts.append(f"{listed(sorted(hosts))} {themselves}")
+    parts += ["outside"] if outside else []
+    return listed((f"from {part}" for part in parts), most=9)

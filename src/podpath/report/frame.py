@@ -11,6 +11,8 @@ from podpath.report.style import Style, columns, printable
 
 MOST_LINES = 6
 """Of evidence in one frame; of more they are counted."""
+MOST_TEXT = 600
+"""Characters of one line; what is longer is a table in disguise."""
 
 
 class _File(NamedTuple):
@@ -18,10 +20,20 @@ class _File(NamedTuple):
     lines: list[Origin]
 
 
+def shown_of(evidence: Sequence[Origin], style: Style) -> Sequence[Origin]:
+    """The evidence that is drawn."""
+    return evidence if style.verbose else evidence[:MOST_LINES]
+
+
+def gutter_of(evidence: Sequence[Origin], style: Style) -> int:
+    """The width of the line numbers' column: what stands under the frame is aligned with it."""
+    return max([len(str(origin.line)) for origin in shown_of(evidence, style) if origin.line], default=1)
+
+
 def frame(evidence: Sequence[Origin], note: str, style: Style) -> list[str]:
     """The evidence; ``note`` says what the first line does, under it."""
-    shown = list(evidence) if style.verbose else list(evidence[:MOST_LINES])
-    gutter = max([len(str(origin.line)) for origin in shown if origin.line], default=1)
+    shown = shown_of(evidence, style)
+    gutter = gutter_of(evidence, style)
     lines: list[str] = []
     for number, file in enumerate(_by_file(shown)):
         arrow = "-->" if number == 0 else ":::"
@@ -55,15 +67,31 @@ def _body(file: _File, note: str, gutter: int, style: Style) -> list[str]:
 
 def _source(origin: Origin, note: str, gutter: int, style: Style) -> list[str]:
     """The line itself, whole, and under it what it does."""
-    room = max(20, style.width - gutter - 3)
-    text = printable(origin.text.strip()) or "(the line is empty)"
-    parts = textwrap.wrap(text, room, drop_whitespace=True, break_on_hyphens=False) or [text]
-    number = str(origin.line or "").rjust(gutter)
+    if not origin.line:
+        return _absence(origin, note, gutter, style)
+    room = max(20, style.width - gutter - 5)
+    parts = _cut(printable(origin.text.strip()), room, style) or ["(an empty line)"]
+    number = str(origin.line).rjust(gutter)
     lines = [f"{style.paint('frame', f'{number} |')} {parts[0]}"]
     lines += [_bar(gutter, style, f"   {part}") for part in parts[1:]]
-    if note:
-        lines += _marked(parts, note, gutter, style)
-    return lines
+    return [*lines, *_marked(parts, note, gutter, style)] if note else lines
+
+
+def _absence(origin: Origin, note: str, gutter: int, style: Style) -> list[str]:
+    """What a source does not hold has no line to point at."""
+    texts = [origin.text] if note in ("", origin.text) else [origin.text, note]
+    return [
+        _bar(gutter, style, " " + style.paint("error", line))
+        for text in texts
+        for line in style.wrap(printable(text), width=style.width - gutter - 3)
+    ]
+
+
+def _cut(text: str, room: int, style: Style) -> list[str]:
+    """A long line in several; of a very long one its beginning and end."""
+    if len(text) > MOST_TEXT and not style.verbose:
+        text = f"{text[: MOST_TEXT * 3 // 4]} ... {text[-MOST_TEXT // 4 :]}"
+    return textwrap.wrap(text, room, break_on_hyphens=False)
 
 
 def _marked(parts: Sequence[str], note: str, gutter: int, style: Style) -> list[str]:

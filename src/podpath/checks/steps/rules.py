@@ -46,7 +46,10 @@ def accept_too_big(table: Table, chain: str, *, v4: bool) -> Rule:
     """Lets the ICMP error through that tells a sender the MTU of its path."""
     match = xt.IcmpTypeMatch(3, (4, 4)) if v4 else xt.IcmpTypeMatch(2, v4=False)
     if table.backend == "native":
-        text = "icmp type destination-unreachable icmp code frag-needed accept" if v4 else "icmpv6 type packet-too-big accept"
+        told = (
+            "icmp type destination-unreachable icmp code frag-needed" if v4 else "icmpv6 type packet-too-big"
+        )
+        text = f"{told} accept"
     elif v4:
         text = f"-A {chain} -p icmp -m icmp --icmp-type 3/4 -j ACCEPT"
     else:
@@ -84,8 +87,12 @@ def let_through(verdict: Verdict, ranges: Iterable[Prefix]) -> tuple[InsertRule,
     )
 
 
-def let_port_in(verdict: Verdict, protocol: int, port: int, sources: Iterable[Prefix]) -> tuple[InsertRule, ...]:
+def let_port_in(
+    verdict: Verdict, protocol: int, port: int, sources: Iterable[Prefix]
+) -> tuple[InsertRule, ...]:
     """Accepts for a port in the base chain, from some sources (from everywhere when there is none)."""
     table, base = verdict.table, verdict.base
-    wanted = list(sources) or [None]
-    return tuple(put(verdict.netns, table, base, accept_port(table, base.name, protocol, port, one)) for one in wanted)
+    wanted: list[Prefix | None] = [*sources] or [None]
+    return tuple(
+        put(verdict.netns, table, base, accept_port(table, base.name, protocol, port, one)) for one in wanted
+    )

@@ -61,7 +61,9 @@ class Verdict(NamedTuple):
     @property
     def how(self) -> str:
         """``drops`` or ``rejects``."""
-        rejects = self.rule is not None and any(isinstance(i, nl.Reject | nf.NftReject) for i in self.rule.items)
+        rejects = self.rule is not None and any(
+            isinstance(i, nl.Reject | nf.NftReject) for i in self.rule.items
+        )
         return "rejects" if rejects else "drops"
 
     @property
@@ -141,7 +143,7 @@ def reachable(table: Table, start: str) -> frozenset[str]:
     while pending:
         chain = table.chains.get(pending.pop())
         for rule in chain.rules if chain is not None else ():
-            fresh = {name for name in jumps(table, rule)} - found
+            fresh = set(jumps(table, rule)) - found
             found |= fresh
             pending += fresh
     return frozenset(found)

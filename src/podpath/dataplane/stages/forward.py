@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from podpath.dataplane.errors import TOO_BIG, TTL, heard
 from podpath.dataplane.hooks import run_hook
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.trace import Disposition, Step, Symptom
@@ -22,11 +23,12 @@ def forward(walk: Walk) -> Outcome:
     packet = walk.packet
     if packet.ttl <= 1:
         step = Step("forward", "the TTL has run out: the packet goes in a circle", kind="ttl-expired", packet=packet)
-        return walk.end(Disposition.LOOP, Symptom.HOST_UNREACHABLE, step)
+        walk.error = TTL
+        return walk.end(Disposition.LOOP, heard(TTL, packet), step)
     mtu = path_mtu(walk)
     if packet.length > mtu and (packet.df or not packet.v4):
         link = (walk.netns.links or {}).get(walk.oif)
-        walk.too_big = mtu
+        walk.too_big, walk.error = mtu, TOO_BIG
         text = f"{packet.length} bytes do not fit the MTU {mtu} of {walk.oif}; the sender is told (ICMP 3/4)"
         origin = link.origin if link is not None else walk.netns.source("ip-link.json")
         step = Step("forward", text, origin, kind="too-big", dev=walk.oif, packet=packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podpath.dataplane.errors import RESET
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import is_v4
 from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Packet, endpoint_text, protocol_name
@@ -17,7 +18,8 @@ def deliver(walk: Walk) -> Outcome:
     packet = walk.packet
     if walk.inner is not None:
         return _decapsulate(walk)
-    if walk.leg.startswith("reply") or packet.protocol in (ICMP, ICMPV6) or walk.leg.startswith("data"):
+    walk.at_socket = True
+    if walk.leg != "request" or packet.protocol in (ICMP, ICMPV6):
         walk.note("socket", "delivered", packet=packet)
         return walk.end(Disposition.ACCEPTED, Symptom.NONE)
     if walk.any_listener:
@@ -60,6 +62,7 @@ def find_listener(sockets: tuple[Socket, ...], walk: Walk) -> Socket | None:
 
 def _nobody(walk: Walk, sockets: tuple[Socket, ...], where: str) -> Outcome:
     packet = walk.packet
+    walk.error = RESET if packet.protocol == TCP else "icmp-port-unreachable"
     same_port = [s for s in sockets if s.port == packet.dport and s.protocol == packet.protocol and s.state in LISTENING.get(packet.protocol, ())]
     kind = "listener-elsewhere" if same_port else "no-listener"
     origin = same_port[0].origin if same_port else walk.netns.source("ss", f"no socket on {where}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podpath.dataplane.errors import heard
 from podpath.dataplane.hooks import run_hook
 from podpath.dataplane.routing import FibKey, fib_of
 from podpath.dataplane.stages.output import fib_key, pick_hop, route_text
@@ -11,12 +12,10 @@ from podpath.model.linux.sysctl import conf_key
 from podpath.model.origin import Origin
 from podpath.model.trace import Disposition, Step, Symptom
 
-NULL_SYMPTOMS = {
-    "blackhole": Symptom.TIMEOUT,
-    "unreachable": Symptom.HOST_UNREACHABLE,
-    "prohibit": Symptom.HOST_UNREACHABLE,
-}
-"""What a forwarded sender gets from a null route (ip_error; measured)."""
+NULL_ROUTES = ("blackhole", "unreachable", "prohibit")
+NULL_ERRORS = {"unreachable": "icmp-host-unreachable", "prohibit": "icmp-admin-prohibited"}
+NULL_ERRORS_V6 = {"unreachable": "icmp6-no-route", "prohibit": "icmp6-adm-prohibited"}
+"""What a forwarded sender is told of a null route (ip_error; ip6_pkt_discard, ip6_pkt_prohibit); nothing of a blackhole."""
 
 
 def sysctl_origin(walk: Walk, key: str) -> Origin:
@@ -101,11 +100,13 @@ def route_input(walk: Walk) -> Outcome:
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, closed)
     if result.type == "none":
         step = Step("route", f"no route to {dst}", walk.netns.source("ip-route.json"), kind="no-route", packet=walk.packet)
-        return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
+        walk.error = "icmp-net-unreachable"
+        return walk.end(Disposition.NO_ROUTE, heard(walk.error, walk.packet), step)
     if result.type != "unicast":
-        kind = "null-route" if result.type in NULL_SYMPTOMS else "wrong-route"
+        kind = "null-route" if result.type in NULL_ROUTES else "wrong-route"
         step = Step("route", f"{result.type} route for {dst}", result.origin, kind=kind, packet=walk.packet)
-        return walk.end(Disposition.NULL_ROUTED, NULL_SYMPTOMS.get(result.type, Symptom.TIMEOUT), step)
+        walk.error = (NULL_ERRORS if walk.v4 else NULL_ERRORS_V6).get(result.type, "")
+        return walk.end(Disposition.NULL_ROUTED, heard(walk.error, walk.packet) if walk.error else Symptom.TIMEOUT, step)
     wrong = _source_check(walk)
     if wrong is not None:
         return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)

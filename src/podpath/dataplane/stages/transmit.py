@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podpath.dataplane.errors import heard
 from podpath.dataplane.segment import Station, answers, is_wire, stations, wire_answerer, wires
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import format_addr, is_v4
@@ -118,7 +119,10 @@ def _unresolved(walk: Walk, link: Link, target: int, entry: Neighbor | None) -> 
     origin = entry.origin if entry is not None else walk.netns.source("ip-neigh.json", f"no entry for {format_addr(target)} on {link.name}")
     text = f"nobody on {link.name} answers for {format_addr(target)}"
     step = Step("neighbor", text, origin, kind="neighbor-unresolved", dev=link.name, key=format_addr(target), packet=walk.packet)
-    return walk.end(Disposition.NEIGHBOR_UNREACHABLE, Symptom.HOST_UNREACHABLE, step)
+    if walk.local_out:
+        return walk.end(Disposition.NEIGHBOR_UNREACHABLE, Symptom.HOST_UNREACHABLE, step)
+    walk.error = "icmp-host-unreachable"  # arp_error_report, ipv4_link_failure
+    return walk.end(Disposition.NEIGHBOR_UNREACHABLE, heard(walk.error, walk.packet), step)
 
 
 def _resolve_vxlan(walk: Walk, link: Link, target: int) -> Outcome:

@@ -1,0 +1,1 @@
+"""Explanations of packets that a bridge, a port, a veth or a neighbour entry stops."""

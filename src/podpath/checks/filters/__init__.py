@@ -1,0 +1,1 @@
+"""Explanations of packets that a rule or a policy ended."""

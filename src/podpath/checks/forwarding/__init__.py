@@ -1,0 +1,1 @@
+"""Explanations of packets that a node does not forward: switches, source checks, martians."""

@@ -1,0 +1,1 @@
+"""Explanations of packets that a route leads astray, or that find none."""

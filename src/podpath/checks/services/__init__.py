@@ -1,0 +1,1 @@
+"""Explanations of Services that are not translated, or to the wrong server."""

@@ -1,0 +1,1 @@
+"""Explanations of full-size data that does not fit."""

@@ -1,0 +1,1 @@
+"""Explanations of connections that nobody takes at their end."""

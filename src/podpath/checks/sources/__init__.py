@@ -1,0 +1,1 @@
+"""Explanations of packets whose source nobody can answer, and of replies that go astray."""

@@ -1,0 +1,1 @@
+"""Explanations of packets that a tunnel loses between two nodes."""

@@ -1,0 +1,54 @@
+"""What ``podpath why`` does."""
+
+from __future__ import annotations
+
+import sys
+
+from podpath.cli.console import ProgressLine, style
+from podpath.cli.flows import answered_flows, read_flows
+from podpath.cli.load import load
+from podpath.cli.main import CLEAR, FINDINGS, UNDECIDED
+from podpath.cli.names import Question, ask
+from podpath.dataplane.tracer import trace_flow
+from podpath.diagnosis.why import WhyCause, explain_answer
+from podpath.fixes.fill import filled_fix
+from podpath.model.finding import Fix
+from podpath.model.flow import Flow
+from podpath.model.network import Network
+from podpath.model.trace import Answer, Verdict
+from podpath.report.json_parts import encode
+from podpath.report.json_why import json_why
+from podpath.report.names import Names
+from podpath.report.text_why import WhyReport
+
+Answered = tuple[Answer, WhyCause | None, Fix | None]
+
+
+def answer_one(
+    place: str, src: str, dst: str, *, output: str, verbose: bool, size: int, v6: bool, no_color: bool
+) -> int:
+    """Load, ask, print; the exit code."""
+    progress = ProgressLine()
+    try:
+        network = load(place, progress)
+        question = ask(network, src, dst, size=size, v6=v6)
+        answered = [_answered(network, flow) for flow in question.flows]
+    finally:
+        progress.clear()
+    if output == "json":
+        printed = [
+            json_why(network.name, answer, Names(network), src=question.src, dst=label, cause=cause, fix=fix)
+            for label, (answer, cause, fix) in zip(question.dst, answered, strict=True)
+        ]
+        sys.stdout.write(encode(printed[0] if len(printed) == 1 else printed))
+    else:
+        drawn = style(no_color=no_color, verbose=verbose)
+        lines = _lines(network, question, answered, drawn)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
+    return _exit_code([answer for answer, _, _ in answered])
+
+
+def _answered(network: Network, flow: Flow) -> Answered:
+    answer = trace_flow(network, flow)
+    cause = explain_answer(network, flow, answer)
+    return answer, cause, filled_fix(cause.fix) if cause is not None and cause.fix is not None else None
