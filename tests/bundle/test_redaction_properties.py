@@ -26,7 +26,7 @@ WORDS = st.sampled_from(["--token", "--x", "-u", "password=a b", "a:b", "token: 
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(),
+    st.integers(-(2**63), 2**63),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=8),
     WORDS,

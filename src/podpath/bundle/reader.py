@@ -181,12 +181,14 @@ def _is_bundle(store: Store, under: str = "") -> bool:
 def _expect_bundle(folder: Folder, shown: str) -> None:
     if _is_bundle(folder):
         return
-    inner = [name for name in folder.folders("") if _is_bundle(folder, f"{name}/")]
+    names = sorted(os.listdir(folder.root))
+    inner = [name for name in names if os.path.isdir(os.path.join(folder.root, name, "nodes"))]
     if inner:
+        hint = printable(os.path.join(shown, inner[0]))
         raise BundleError(
-            f"{shown} has no nodes/ or api/ with content, but it has a bundle inside: did you mean {shown}/{inner[0]}?"
+            f"{shown} has no nodes/ or api/ with content, but one inside has: did you mean {hint}?"
         )
-    what = "has no nodes/ or api/ with content" if folder.files("") else "is empty"
+    what = "has no nodes/ or api/ with content" if names else "is empty"
     raise BundleError(f"{shown} {what}: {EXPECTED}")
 
 

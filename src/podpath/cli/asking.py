@@ -11,7 +11,7 @@ from podpath.cli.main import CLEAR, FINDINGS, UNDECIDED
 from podpath.cli.names import Question, ask
 from podpath.dataplane.tracer import trace_flow
 from podpath.diagnosis.why import WhyCause, explain_answer
-from podpath.fixes.fill import filled_fix
+from podpath.fixes.fill import filled_fix, undo_steps
 from podpath.model.finding import Fix
 from podpath.model.flow import Flow
 from podpath.model.network import Network
@@ -19,6 +19,7 @@ from podpath.model.trace import Answer, Verdict
 from podpath.report.json_parts import encode
 from podpath.report.json_why import json_why
 from podpath.report.names import Names
+from podpath.report.style import Style, printable
 from podpath.report.text_why import WhyReport
 
 Answered = tuple[Answer, WhyCause | None, Fix | None]
@@ -52,3 +53,45 @@ def _answered(network: Network, flow: Flow) -> Answered:
     answer = trace_flow(network, flow)
     cause = explain_answer(network, flow, answer)
     return answer, cause, filled_fix(cause.fix) if cause is not None and cause.fix is not None else None
+
+
+def _lines(network: Network, question: Question, answered: list[Answered], drawn: Style) -> list[str]:
+    """The answers, one after the other; of several each has a headline."""
+    names = Names(network)
+    lines: list[str] = []
+    for number, (label, (answer, cause, fix)) in enumerate(zip(question.dst, answered, strict=True)):
+        report = WhyReport(
+            answer,
+            names,
+            drawn,
+            cause=cause,
+            fix=fix,
+            src=question.src,
+            dst=label,
+            undo=undo_steps,
+            notes=() if number else question.notes,
+        )
+        if len(answered) > 1:
+            headline = drawn.paint("bold", f"{printable(question.src)} -> {printable(label)}:")
+            lines += [headline] if number == 0 else ["", headline]
+        lines += report.lines()
+    return lines
+
+
+def _exit_code(answers: list[Answer]) -> int:
+    verdicts = {answer.verdict for answer in answers}
+    if verdicts & {Verdict.FAILS, Verdict.SOMETIMES}:
+        return FINDINGS
+    return UNDECIDED if Verdict.UNKNOWN in verdicts else CLEAR
+
+
+def answer_flows(place: str, file: str) -> int:
+    """A file of flows; answers are printed, so the exit code only says that they could be given."""
+    questions = read_flows(file)
+    progress = ProgressLine()
+    try:
+        answers = answered_flows(load(place, progress), questions, progress)
+    finally:
+        progress.clear()
+    sys.stdout.write(encode(answers))
+    return CLEAR

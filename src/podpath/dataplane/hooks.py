@@ -50,12 +50,12 @@ def stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
 def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
     families = ("inet", "ip" if v4 else "ip6")
     tables = [table for table in netns.tables if table.family in families]
-    if not any(chain.base is not None for table in tables for chain in table.chains.values()):
+    if not any(table.base_chains for table in tables):
         return ()
     found: list[Station] = []
     nat: list[tuple[int, Table, Chain]] = []
     for table in tables:
-        for chain in table.chains.values():
+        for chain in table.base_chains:
             base = chain.base
             if base is None or base.hook != hook or (base.policy == "accept" and not chain.rules):
                 continue
@@ -94,7 +94,7 @@ def run_bridge_hook(walk: Walk, hook: str) -> Outcome:
     for table in walk.netns.tables:
         if table.family != "bridge":
             continue
-        chains = [chain for chain in table.chains.values() if chain.base is not None and chain.base.hook == hook]
+        chains = [chain for chain in table.base_chains if chain.base is not None and chain.base.hook == hook]
         for chain in sorted(chains, key=lambda one: one.base.priority if one.base is not None else 0):
             if _obey(walk, f"bridge {hook}", table, run_base_chain(table, chain, walk)) is Outcome.END:
                 return Outcome.END

@@ -80,7 +80,7 @@ def compare(match: nf.NftMatch, walk: Walk, table: Table) -> bool | None:
     if isinstance(right, nf.NamedSet | nf.SetExpr):
         found = look_up(left, right, walk, table)
         inside = None if found is None else isinstance(found, SetElement)
-        return inside if inside is None else inside != (match.op == "!=")
+        return inside if inside is None else inside != (match.op in ("!=", "!"))
     holds = _holds(match.op, left, right, walk, table)
     return holds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -48,34 +48,41 @@ class Broken(NamedTuple):
 
 
 class Group(NamedTuple):
-    """All that breaks at one step; the first is the example."""
+    """All that breaks at one step: an example with its traces, and the promises."""
 
     key: CauseKey
-    members: tuple[Broken, ...]
-
-    @property
-    def promises(self) -> tuple[Promise, ...]:
-        """The promises, each once."""
-        return tuple({id(m.promise): m.promise for m in self.members}.values())
+    example: Broken
+    promises: tuple[Promise, ...]
 
     def case(self, network: Network) -> Case | None:
         """The case that explanations are asked about."""
-        example = self.members[0]
+        example = self.example
         netns = network.namespaces.get(example.netns)
         if netns is None:
             return None
         return Case(network, netns, example.step, example.trace, example.branch, example.promise, self.promises)
 
 
-def find_causes(network: Network, judged: Iterable[Judged]) -> list[Group]:
-    """Broken promises by the step that breaks them; the largest group first."""
-    groups: dict[CauseKey, list[Broken]] = {}
-    for one in judged:
-        for branch in one.broken:
-            broken = locate(network, one.promise, branch)
-            groups.setdefault(broken.key, []).append(broken)
-    found = [Group(key, tuple(members)) for key, members in groups.items()]
-    return sorted(found, key=lambda group: (-weight(group.promises), group.key))
+class Causes:
+    """Broken promises by the step that breaks them, gathered one by one; of each step only one trace is kept."""
+
+    def __init__(self, network: Network) -> None:
+        """``network`` is the one that the promises are walked in."""
+        self._network = network
+        self._examples: dict[CauseKey, Broken] = {}
+        self._promises: dict[CauseKey, dict[int, Promise]] = {}
+
+    def add(self, judged: Judged) -> None:
+        """Take the broken branches of a promise."""
+        for branch in judged.broken:
+            broken = locate(self._network, judged.promise, branch)
+            self._examples.setdefault(broken.key, broken)
+            self._promises.setdefault(broken.key, {})[id(judged.promise)] = judged.promise
+
+    def groups(self) -> list[Group]:
+        """One group a step; the one that breaks most first."""
+        found = [Group(key, self._examples[key], tuple(promises.values())) for key, promises in self._promises.items()]
+        return sorted(found, key=lambda group: (-weight(group.promises), group.key))
 
 
 def weight(promises: Sequence[Promise]) -> int:

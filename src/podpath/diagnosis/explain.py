@@ -9,13 +9,13 @@ from typing import NamedTuple
 from podpath.checks.case import Case, Explained
 from podpath.checks.registry import Explanation, explanations
 from podpath.diagnosis.causes import Group, weight
-from podpath.diagnosis.judge import Judged
 from podpath.diagnosis.prove import Proof, prove
 from podpath.model.diagnosis import CrashedCheck
 from podpath.model.edit import Outside, PatchObject
 from podpath.model.finding import Confidence, Finding, Fix
 from podpath.model.network import Network
 from podpath.model.origin import Origin
+from podpath.model.promise import Promise
 from podpath.model.refs import ObjectRef
 
 Selected = Callable[[str], bool]
@@ -31,7 +31,7 @@ class Named(NamedTuple):
 
 
 def name_cause(
-    network: Network, group: Group, keeping: Sequence[Judged], selected: Selected, crashed: list[CrashedCheck]
+    network: Network, group: Group, keeping: Sequence[Promise], selected: Selected, crashed: list[CrashedCheck]
 ) -> Named | None:
     """The finding for a group of broken promises; None when no check may speak of it."""
     case = group.case(network)

@@ -30,10 +30,10 @@ class Proof(NamedTuple):
     held: int = 0
 
 
-def prove(network: Network, group: Group, explained: Explained, keeping: Sequence[Judged]) -> Proof:
+def prove(network: Network, group: Group, explained: Explained, keeping: Sequence[Promise]) -> Proof:
     """Try the alternatives in order; the first that gets every tried promise past the step, and breaks none, is it."""
     tried = spread(group.promises, MOST_TRIED)
-    held = [one.promise for one in keeping if _near(one.promise, group)][:MOST_HELD]
+    held = [promise for promise in keeping if _near(promise, group)][:MOST_HELD]
     for edits in explained.edits:
         if not edits or all(isinstance(edit, PatchObject | Outside) for edit in edits):
             continue

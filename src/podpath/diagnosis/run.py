@@ -6,22 +6,22 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from podpath.checks.registry import Promised, StateCheck, state_checks
-from podpath.diagnosis.causes import Group, find_causes, weight
+from podpath.diagnosis.causes import Group, weight
 from podpath.diagnosis.explain import Named, Selected, name_cause
-from podpath.diagnosis.judge import Judged, judge
+from podpath.diagnosis.prove import spread
 from podpath.diagnosis.rank import fold, merge, ordered
+from podpath.diagnosis.walk import Progress, Walked, walk_promises
 from podpath.intent.promises import promises as promised_by
-from podpath.model.diagnosis import CrashedCheck, Diagnosis, SkippedCheck, Undecided
+from podpath.model.diagnosis import CrashedCheck, Diagnosis, SkippedCheck
 from podpath.model.edit import Edit, apply_edits
 from podpath.model.finding import Finding
 from podpath.model.network import Network
 from podpath.model.promise import NotPromised, Promise
-from podpath.model.trace import Disposition
 
-Progress = Callable[[str, int, int], None]
 MOST_ROUNDS = 3
 """Faults in a row: behind a cause that the edits mend another may stand; so many are looked for."""
-REPORT_EVERY = 50
+MOST_AGAIN = 400
+"""Mended promises that are walked again for what may stand behind: of every kind and client."""
 
 
 def diagnose(
@@ -35,20 +35,19 @@ def diagnose(
     selected: Selected = lambda code: (not only or code in only) and code not in skip  # noqa: E731
     crashed: list[CrashedCheck] = []
     promises, designed = _promises(network)
-    judged = _walk(network, promises, progress)
-    findings = _causes(network, judged, selected, crashed, progress)
+    walked = walk_promises(network, promises, progress)
+    findings = _causes(network, walked, selected, crashed, progress)
     skipped: list[SkippedCheck] = []
     findings += _state(network, Promised(promises, designed), selected, skipped, crashed)
-    broken = [one.promise for one in judged if one.broken]
     return Diagnosis(
         bundle=network.name,
         nodes=len(network.cluster.nodes) or len(network.nodes),
         pods=len(network.cluster.pods),
         services=len(network.cluster.services),
         walked=weight(promises),
-        broken=weight(broken),
+        broken=weight(walked.broken),
         findings=fold(ordered(findings)),
-        undecided=_undecided(judged),
+        undecided=walked.undecided,
         as_designed=tuple(designed),
         skipped=tuple(skipped),
         crashed=tuple(crashed),
@@ -68,56 +67,34 @@ def _promises(network: Network) -> tuple[list[Promise], list[NotPromised]]:
     return promises, designed
 
 
-def _walk(network: Network, promises: Sequence[Promise], progress: Progress) -> list[Judged]:
-    judged = []
-    for done, promise in enumerate(promises):
-        if done % REPORT_EVERY == 0:
-            progress("promises", done, len(promises))
-        judged.append(judge(network, promise))
-    progress("promises", len(promises), len(promises))
-    return judged
-
-
 def _causes(
-    network: Network, judged: Sequence[Judged], selected: Selected, crashed: list[CrashedCheck], progress: Progress
+    network: Network, walked: Walked, selected: Selected, crashed: list[CrashedCheck], progress: Progress
 ) -> list[Finding]:
     """Causes round by round: those behind the first show when the first are mended in the model."""
     found: list[Named] = []
-    keeping = [one for one in judged if one.kept]
-    broken: Sequence[Judged] = [one for one in judged if one.broken]
+    groups: Sequence[Group] = walked.groups
     current = network
     for _ in range(MOST_ROUNDS):
-        groups = find_causes(current, broken)
-        named = [one for done, group in enumerate(groups) if (one := _named(current, group, keeping, selected, crashed, progress, done, len(groups)))]
+        named = []
+        for done, group in enumerate(groups):
+            progress("causes", done, len(groups))
+            one = name_cause(current, group, walked.kept, selected, crashed)
+            named += [one] if one is not None else []
         found += named
         edits = _mending(named)
         if not edits:
             break
         current = apply_edits(current, edits)
-        mended = {id(promise) for one in named if one.proof.proven for promise in one.group.promises}
-        again = [judge(current, one.promise) for one in broken if id(one.promise) in mended]
-        broken = [one for one in again if one.broken]
-        if not broken:
+        mended = {id(promise): promise for one in named if one.proof.proven for promise in one.group.promises}
+        groups = walk_promises(current, spread(tuple(mended.values()), MOST_AGAIN), progress).groups
+        if not groups:
             break
     return merge([one.finding for one in found])
 
 
-def _named(
-    network: Network,
-    group: Group,
-    keeping: Sequence[Judged],
-    selected: Selected,
-    crashed: list[CrashedCheck],
-    progress: Progress,
-    done: int,
-    most: int,
-) -> Named | None:
-    progress("causes", done, most)
-    return name_cause(network, group, keeping, selected, crashed)
-
-
 def _mending(named: Sequence[Named]) -> tuple[Edit, ...]:
-    return tuple(dict.fromkeys(edit for one in named if one.proof.proven for edit in one.proof.edits))
+    edits = {repr(edit): edit for one in named if one.proof.proven for edit in one.proof.edits}
+    return tuple(edits.values())
 
 
 def _state(
@@ -161,13 +138,3 @@ def has_source(network: Network, need: str) -> bool:
     if area == "api":
         return network.cluster.has(name)
     return NODE_SOURCES.get(name, lambda one: bool(one.nodes))(network)
-
-
-def _undecided(judged: Sequence[Judged]) -> tuple[Undecided, ...]:
-    found = []
-    for one in judged:
-        if one.undecided and not one.broken:
-            asked = dict.fromkeys(question for branch in one.undecided for question in branch.assumptions)
-            asked |= dict.fromkeys(b.end.last.text for b in one.undecided if b.disposition is Disposition.INSUFFICIENT_INFO)
-            found.append(Undecided(one.promise, tuple(asked)))
-    return tuple(found)

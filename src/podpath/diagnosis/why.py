@@ -38,7 +38,7 @@ def explain_branch(network: Network, flow: Flow, branch: Branch) -> WhyCause | N
     """The cause of one failing branch."""
     promise = Promise("asked", flow, ObjectRef("Flow", "", str(flow)), ObjectRef("Flow", "", str(flow)), None, str(flow))
     broken = locate(network, promise, branch)
-    group = Group(broken.key, (broken,))
+    group = Group(broken.key, broken, (promise,))
     crashed: list[CrashedCheck] = []
     named = name_cause(network, group, (), lambda _code: True, crashed)
     if named is None:

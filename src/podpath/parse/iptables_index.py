@@ -33,9 +33,9 @@ _USER_CHAINS = re.compile(rf"(?::[^\s]++{re.escape(_UNUSED)})++")
 _DECLARED = re.compile(r":\s*(\S+)\s+(\S+)(?:\s+\[\d+:\d+\])?", re.ASCII)
 _CREATED = re.compile(r"(?:-N|--new-chain)\s+(\S+)")
 _POLICY = re.compile(r"(?:-P|--policy)\s+(\S+)\s+(\S+)(?:\s+-c\s+\d+\s+\d+)?", re.ASCII)
-_TABLE = re.compile(r"^\s*\*", re.MULTILINE)
-_LISTED = re.compile(r"^\s*-[APN] ", re.MULTILINE)
-_COMMITTED = re.compile(r"^\s*COMMIT\s*$", re.MULTILINE)
+_TABLE = re.compile(r"^[ \t]*\*", re.MULTILINE)
+_LISTED = re.compile(r"^[ \t]*-[APN] ", re.MULTILINE)
+_COMMITTED = re.compile(r"^[ \t]*COMMIT[ \t\r]*$", re.MULTILINE)
 
 
 class LazyChains(Mapping[str, Chain]):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from podpath.model.flow import Packet
+from podpath.model.flow import Packet, endpoint_text
 from podpath.model.trace import Disposition, Hop, Step, Trace
 from podpath.report.names import Names
 from podpath.report.style import Style, columns, printable
@@ -14,11 +14,11 @@ from podpath.report.style import Style, columns, printable
 STAGE = 13
 """Columns of a stage's name."""
 INDENT = 4
-QUIET_STAGES = frozenset({"neighbor"})
+QUIET_STAGES = frozenset({"neighbor", "mark"})
 """Steps that are shown only with -v, or when they end the way."""
 ARRIVED = (Disposition.ACCEPTED, Disposition.EXITS_NETWORK)
 
-_ROUTE_TAIL = re.compile(r" (?:proto|scope|src|metric|pref)\b.*")
+_ROUTE_TAIL = re.compile(r" (?:proto|scope|src|metric|pref|onlink)\b.*")
 
 
 class Row(NamedTuple):
@@ -35,11 +35,16 @@ class Row(NamedTuple):
 class TraceDrawing:
     """Draws one trace after the other in the same manner."""
 
-    def __init__(self, names: Names, style: Style, backends: int = 1) -> None:
+    def __init__(
+        self, names: Names, style: Style, *, backends: int = 1, src: str = "", dst: str = ""
+    ) -> None:
         self.names = names
         self.style = style
         self.backends = backends
         """Among how many a Service's translation chooses."""
+        self.src = src
+        self.dst = dst
+        """The names that were asked, for the headline of the request."""
 
     def lines(self, trace: Trace, *, failed: bool) -> list[str]:
         """All hops, by node."""
@@ -48,20 +53,32 @@ class TraceDrawing:
         for number, hop in enumerate(trace.hops):
             here = self.names.node_of_netns(hop.netns) or "outside"
             if here != node:
-                lines.append(self._header(here, hop, first=number == 0))
+                lines.append(self._header(here, hop, trace, first=number == 0))
                 node = here
             last = number == len(trace.hops) - 1
             for row in self._rows(hop, ends=last and failed, closes=last):
                 lines += self._draw(row)
         return lines
 
-    def _header(self, node: str, hop: Hop, *, first: bool) -> str:
+    def _header(self, node: str, hop: Hop, trace: Trace, *, first: bool) -> str:
         name = self.style.paint("bold", printable(node))
         came = f"in by {hop.dev}" if hop.dev else ""
         if first:
-            src = self.names.endpoint(hop.packet.src, 0) if hop.packet.src else self.names.netns(hop.netns)
-            came = f"{src} -> {self.names.endpoint(hop.packet.dst, hop.packet.dport)}"
+            came = self._ends(hop, trace)
         return f"  {name}  {printable(came)}"
+
+    def _ends(self, hop: Hop, trace: Trace) -> str:
+        """Who speaks to whom."""
+        packet = hop.packet
+        src = self.names.endpoint(packet.src, 0) if packet.src else self.names.netns(hop.netns)
+        dst = self.names.endpoint(packet.dst, packet.dport)
+        if trace.leg == "request" and self.src and self.dst:
+            node = self.names.node_of_netns(hop.netns)
+            src, dst = (
+                self.src.removesuffix(f" on {node}"),
+                f"{self.dst} {endpoint_text(packet.dst, packet.dport)}",
+            )
+        return f"{src} -> {dst}"
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -77,23 +94,30 @@ class TraceDrawing:
             packet = step.packet or packet
 
     def _row(self, hop: Hop, step: Step, packet: Packet, *, ends: bool) -> Row:
-        text = self._change(step, packet) or self._words(step)
+        text = self._change(step, packet) or self._words(hop, step)
         shown = self.style.verbose or ends
-        rule = step.origin.text if shown and step.origin.text not in ("", step.text) else ""
+        shown = shown and step.origin.line > 0 and step.origin.text != step.text
+        rule = step.origin.text if shown else ""
         return Row(self._stage(hop, step), printable(text), self._source(hop, step), printable(rule), ends)
 
     def _stage(self, hop: Hop, step: Step) -> str:
         if hop.outer and step.stage == "route":
             return "route (outer)"
-        return f"pod {step.stage}" if hop.netns.startswith("pod/") and step.stage in ("route", "socket") else step.stage
+        return (
+            f"pod {step.stage}"
+            if hop.netns.startswith("pod/") and step.stage in ("route", "socket")
+            else step.stage
+        )
 
-    def _words(self, step: Step) -> str:
+    def _words(self, hop: Hop, step: Step) -> str:
         """The step's own words, without what its stage says already and with names for addresses."""
         text = step.text
         for lead in (f"{step.stage} ", "again: "):
             text = text.removeprefix(lead)
         if step.stage == "route" and not self.style.verbose and not step.kind:
             text = _ROUTE_TAIL.sub("", text)
+        if hop.netns.startswith("pod/") and step.stage == "socket" and not step.kind:
+            return f"{self.names.netns(hop.netns)}: {text}"
         return self.names.annotated(text)
 
     def _change(self, step: Step, before: Packet) -> str:
@@ -103,14 +127,14 @@ class TraceDrawing:
             return ""
         parts = []
         if (after.dst, after.dport) != (before.dst, before.dport):
-            choice = f", one of {self.backends}" if self.backends > 1 and step.rule is not None else ""
-            parts.append(f"to {self.names.endpoint(after.dst, after.dport)}{choice}")
+            choice = f"1 of {self.backends}:" if self.backends > 1 and step.rule is not None else "to"
+            parts.append(f"{choice} {self.names.endpoint(after.dst, after.dport)}")
         if (after.src, after.sport) != (before.src, before.sport):
             parts.append(f"from {self.names.endpoint(after.src, 0)}")
         if not parts:
             return ""
-        back = " (as the connection is known)" if step.key == "conntrack" else ""
-        return f"now {', '.join(parts)}{back}"
+        back = ", as the connection was" if step.key == "conntrack" else ""
+        return f"{', '.join(parts)}{back}"
 
     def _source(self, hop: Hop, step: Step) -> str:
         """File and line; the node stands in the hop's header, the Pod in its stage."""

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from podpath.model.diagnosis import Diagnosis
-from podpath.model.finding import Confidence, Finding, Fix, Severity
-from podpath.report.breaks import Share, shortened, summarize
+from podpath.model.finding import Confidence, Finding, Severity
 from podpath.report.ask import question_for
+from podpath.report.breaks import Share, shortened, summarize
 from podpath.report.frame import frame, gutter_of
 from podpath.report.names import Names
 from podpath.report.not_seen import not_seen
+from podpath.report.notes import Notes, Undo, headline
 from podpath.report.style import Style, counted, printable
 
 MOST_FINDINGS = 10
 """In full form; the rest is counted."""
 MOST_CONSEQUENCES = 5
-MOST_STEPS = 6
-LABEL = 8
-"""Columns of the labels of a finding's notes."""
-
-Undo = Callable[[Fix], Sequence[str]]
 
 
 class CheckReport:
@@ -89,18 +85,14 @@ class CheckReport:
     def finding(self, finding: Finding) -> list[str]:
         """One fault in full form."""
         style = self.style
-        role = finding.severity.value
-        head = f"{role}[{finding.code}]"
-        wrapped = style.wrap(f"{head}: {printable(finding.message)}", hang="  ")
-        rest = wrapped[0][len(head) :]
-        lines = [
-            style.paint(role, head) + style.paint("bold", rest),
-            *(style.paint("bold", one) for one in wrapped[1:]),
+        return [
+            *headline(finding.severity.value, finding.code, finding.message, style),
+            *frame(finding.evidence, printable(finding.cause), style),
+            *self._notes(finding),
         ]
-        return [*lines, *frame(finding.evidence, printable(finding.cause), style), *self._notes(finding)]
 
     def _notes(self, finding: Finding) -> list[str]:
-        notes = _Notes(self.style, gutter_of(finding.evidence, self.style))
+        notes = Notes(self.style, gutter_of(finding.evidence, self.style))
         if finding.breaks:
             self._broken(finding, notes)
         if finding.reason:
@@ -110,12 +102,12 @@ class CheckReport:
         elif finding.confidence is Confidence.LIKELY:
             notes.text("proof", "likely, not proven: no change of the model shows it")
         if finding.fix is not None:
-            self._fix(finding.fix, notes)
+            notes.fix(finding.fix, self.undo)
         for other in self._consequences(finding):
             notes.text("also", other)
         return notes.lines
 
-    def _broken(self, finding: Finding, notes: _Notes) -> None:
+    def _broken(self, finding: Finding, notes: Notes) -> None:
         count = finding.broken or sum(promise.stands_for for promise in finding.breaks)
         phrases = shortened(summarize(finding.breaks, self.names, self.share), verbose=self.style.verbose)
         head = f"{counted(count, 'promise')}: "
@@ -129,21 +121,6 @@ class CheckReport:
             notes.text("", "in full:")
             for promise in finding.breaks:
                 notes.text("", printable(promise.text), bullet="- ")
-
-    def _fix(self, fix: Fix, notes: _Notes) -> None:
-        """What to do; commands are never broken over lines, so that they can be copied."""
-        if fix.summary:
-            notes.text("fix", printable(fix.summary))
-        steps = fix.steps if self.style.verbose else fix.steps[:MOST_STEPS]
-        for number, step in enumerate(steps):
-            notes.verbatim("" if number or fix.summary else "fix", step)
-        if len(steps) < len(fix.steps):
-            notes.text("", f"... and {counted(len(fix.steps) - len(steps), 'more step')} (-v)")
-        if fix.risk:
-            notes.text("risk", printable(fix.risk))
-        if self.style.verbose and self.undo is not None:
-            for number, step in enumerate(self.undo(fix)):
-                notes.verbatim("" if number else "undo", step)
 
     def _consequences(self, finding: Finding) -> list[str]:
         every = finding.consequences
@@ -188,7 +165,9 @@ class CheckReport:
         undecided = sum(one.promise.stands_for for one in d.undecided)
         if d.broken:
             broken = counted(d.broken, "promise")
-            return self.style.wrap(f"{broken} broken, but by no cause that is shown here (--only, --skip, --namespace).")
+            return self.style.wrap(
+                f"{broken} broken, but by no cause that is shown here (--only, --skip, --namespace)."
+            )
         kept = f"{d.walked - undecided:,} of the" if undecided else "All"
         sentence = (
             f"{kept} {counted(d.walked, 'promise')} that were walked are kept, there and back: Pods to Pods, to "
@@ -203,29 +182,3 @@ class CheckReport:
             if self.style.verbose:
                 lines += [f"  - {printable(one.text)}" for one in dict.fromkeys(d.as_designed)]
         return lines
-
-
-class _Notes:
-    """The lines ``= label  text`` under a finding's frame."""
-
-    def __init__(self, style: Style, gutter: int) -> None:
-        self.style = style
-        self.lines: list[str] = []
-        self._bar = " " * (gutter + 1) + style.paint("frame", "=")
-        self._under = " " * (gutter + 3 + LABEL)
-
-    def text(self, label: str, text: str, *, bullet: str = "") -> None:
-        """Words, wrapped."""
-        hang = self._under + " " * len(bullet)
-        lines = self.style.wrap(text, self._under + bullet, hang)
-        self.lines += [self._indent(label) + lines[0][len(self._under) :], *lines[1:]]
-
-    def verbatim(self, label: str, text: str) -> None:
-        """A command, or a file in several lines, as it is."""
-        for number, line in enumerate(text.splitlines() or [""]):
-            self.lines.append(self._indent("" if number else label) + printable(line))
-
-    def _indent(self, label: str) -> str:
-        if not label:
-            return self._under
-        return f"{self._bar} {self.style.paint('bold', label)}{' ' * (LABEL - len(label))}"

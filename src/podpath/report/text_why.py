@@ -8,10 +8,11 @@ from podpath.diagnosis.why import WhyCause
 from podpath.model.addr import format_addr
 from podpath.model.finding import Fix
 from podpath.model.trace import Answer, Branch, Trace, Verdict
-from podpath.report.frame import frame
+from podpath.report.frame import frame, gutter_of
 from podpath.report.hops import TraceDrawing, path_of
 from podpath.report.names import Names
-from podpath.report.style import Style, counted, listed, printable
+from podpath.report.notes import Notes, Undo, headline
+from podpath.report.style import Style, listed, printable
 from podpath.report.why_sentence import NUMBERS, sentence
 
 MOST_FAILURES = 3
@@ -28,22 +29,22 @@ class WhyReport:
         names: Names,
         style: Style,
         *,
-        src: str = "",
-        dst: str = "",
         cause: WhyCause | None = None,
         fix: Fix | None = None,
+        src: str = "",
+        dst: str = "",
+        undo: Undo | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         self.answer = answer
         self.names = names
         self.style = style
-        self.src = src
-        self.dst = dst
         self.cause = cause
         self.fix = fix
+        self.undo = undo
         self.notes = notes
         choices = {(b.traces[0].packet.dst, b.traces[0].packet.dport) for b in answer.branches if b.traces}
-        self.drawing = TraceDrawing(names, style, len(choices))
+        self.drawing = TraceDrawing(names, style, backends=len(choices), src=src, dst=dst)
 
     def lines(self) -> list[str]:
         """The whole answer."""
@@ -54,10 +55,11 @@ class WhyReport:
         lines = [self.style.paint(role, line) for line in self.style.wrap(said)]
         for note in self.notes:
             lines += [self.style.paint("dim", line) for line in self.style.wrap(f"({printable(note)})")]
-        lines += [*self._cause(), ""]
+        lines.append("")
         for index, group in enumerate(self._groups()):
             lines += self._group(group, first=index == 0)
-        return [*lines, *self._questions(), *self._mend()]
+        lines += [*self._questions(), *self._cause()]
+        return lines[:-1] if lines[-1] == "" else lines
 
     # --- branches -----------------------------------------------------------------------------------------------------
 
@@ -69,7 +71,9 @@ class WhyReport:
             key = (branch.works, branch.end.leg, branch.end.netns, step.kind, step.origin, step.chain)
             groups.setdefault(True if branch.works else key, []).append(branch)
         order = {False: 0, None: 1, True: 2}
-        return sorted(groups.values(), key=lambda group: (order[group[0].works], -sum(b.probability for b in group)))
+        return sorted(
+            groups.values(), key=lambda group: (order[group[0].works], -sum(b.probability for b in group))
+        )
 
     def _group(self, group: list[Branch], *, first: bool) -> list[str]:
         """One of them whole, the others by name."""
@@ -79,41 +83,64 @@ class WhyReport:
         lines = self._branch(branch)
         if len(group) > 1:
             words = ("works in the same way", "work in the same way") if branch.works else ("ends", "end")
-            lines += self._folded(group[1:], *(words if branch.works else ("ends there too", "end there too")))
+            lines += self._folded(
+                group[1:], *(words if branch.works else ("ends there too", "end there too"))
+            )
         return [*lines, ""]
 
     def _branch(self, branch: Branch) -> list[str]:
         lines: list[str] = []
         for assumption in branch.assumptions:
             lines += self.style.wrap(f"if {printable(assumption)}:", "  ")
+        folded: list[Trace] = []
         for trace in branch.traces:
-            whole = trace is branch.traces[0] or trace is branch.end and not branch.works or self.style.verbose
-            if trace.leg != "request":
-                lines += self._leg(trace, whole=whole, arrived=branch.works is True or trace is not branch.end)
-            if whole:
-                lines += self.drawing.lines(trace, failed=trace is branch.end and branch.works is not True)
-            if trace is branch.traces[0]:
-                lines += self._seen(branch)
-        return lines
+            ends = trace is branch.end and branch.works is not True
+            if trace.leg != "request" and not ends and not self.style.verbose:
+                folded.append(trace)
+                continue
+            lines += [*self._arrived(folded), *self._leg(trace), *self.drawing.lines(trace, failed=ends)]
+            lines += self._seen(branch) if trace.leg == "request" else []
+            folded = []
+        return [*lines, *self._arrived(folded)]
 
-    def _leg(self, trace: Trace, *, whole: bool, arrived: bool) -> list[str]:
-        """The headline of a later leg; folded to one line when it arrived."""
-        name = LEGS.get(trace.leg, trace.leg)
-        if whole:
-            return ["", f"  {self.style.paint('bold', f'{name}:')}"]
-        way = path_of(trace, self.names)
-        return self.style.wrap(f"{name} {'arrives' if arrived else 'ends'} ({way})", f"  {self.style.tick} ", "    ")
+    def _leg(self, trace: Trace) -> list[str]:
+        """The headline of a leg after the first."""
+        if trace.leg == "request":
+            return []
+        return ["", f"  {self.style.paint('bold', LEGS.get(trace.leg, trace.leg) + ':')}"]
+
+    def _arrived(self, traces: Sequence[Trace]) -> list[str]:
+        """Legs that went well, in one line each; data goes both ways."""
+        ways: dict[str, list[str]] = {}
+        for trace in traces:
+            ways.setdefault(trace.leg, []).append(path_of(trace, self.names))
+        lines: list[str] = []
+        for leg, paths in ways.items():
+            name = LEGS.get(leg, leg)
+            both = " both ways" if leg == "data" and len(paths) == 2 else ""
+            text = f"{name} arrives{both} ({listed(dict.fromkeys(paths))})"
+            lines += self.style.wrap(
+                printable(text), f"  {self.style.paint('good', self.style.tick)} ", "    "
+            )
+        return lines
 
     def _seen(self, branch: Branch) -> list[str]:
         """As whom the server sees the client, where that is not the client itself."""
         request = branch.traces[0]
         if branch.server is None or branch.seen_as is None or not request.hops:
             return []
-        first = next((s.packet for hop in request.hops for s in hop.steps if s.packet is not None), request.hops[0].packet)
+        first = next(
+            (s.packet for hop in request.hops for s in hop.steps if s.packet is not None),
+            request.hops[0].packet,
+        )
         if branch.seen_as in (first.src, request.hops[0].packet.src):
             return []
         who = self.names.addr(branch.seen_as)
-        text = f"the server sees {format_addr(branch.seen_as)}" + (f" ({who})" if who else "") + ", not the client"
+        text = (
+            f"the server sees {format_addr(branch.seen_as)}"
+            + (f" ({who})" if who else "")
+            + ", not the client"
+        )
         return self.style.wrap(printable(text), "    ")
 
     def _folded(self, group: Sequence[Branch], one: str, several: str) -> list[str]:
@@ -130,14 +157,6 @@ class WhyReport:
 
     # --- cause and fix ------------------------------------------------------------------------------------------------
 
-    def _cause(self) -> list[str]:
-        cause = self.cause
-        if cause is None or cause.as_designed is not None or not cause.code:
-            return []
-        head = f"[{cause.code}]"
-        lines = self.style.wrap(f"{head}: {printable(cause.message)}", hang="  ")
-        return ["", self.style.paint("error", head) + lines[0][len(head) :], *lines[1:]]
-
     def _questions(self) -> list[str]:
         """What would decide it."""
         if self.answer.verdict is not Verdict.UNKNOWN:
@@ -145,28 +164,24 @@ class WhyReport:
         lines = [self.style.paint("bold", "It would be decided by:")]
         for question in self.answer.questions or ("more of the state than the bundle holds",):
             lines += self.style.wrap(printable(question), "  - ")
-        return lines
+        return [*lines, ""]
 
-    def _mend(self) -> list[str]:
-        """The evidence beside the way, and the one thing to change."""
-        if self.cause is None:
+    def _cause(self) -> list[str]:
+        """The cause by its name, the lines that it stands on, and the one thing to change."""
+        cause = self.cause
+        if cause is None or cause.as_designed is not None:
             return []
-        lines = frame(self.cause.evidence, "", self.style) if self._more_evidence() else []
-        fix = self.fix
-        if fix is None or self.cause.as_designed is not None:
-            return lines
-        lines += self.style.wrap(printable(fix.summary), f"{self.style.paint('bold', 'fix')}   ", "      ")
-        lines += [f"      {printable(line)}" for step in fix.steps for line in step.splitlines()]
-        if fix.risk:
-            lines += self.style.wrap(printable(fix.risk), "risk  ")
-        return lines
+        lines = headline("error", cause.code, cause.message, self.style) if cause.code else []
+        if self._has_more_evidence(cause):
+            lines += frame(cause.evidence, "", self.style)
+        notes = Notes(self.style, gutter_of(cause.evidence, self.style))
+        if self.fix is not None:
+            notes.fix(self.fix, self.undo)
+        if cause.code and not cause.code.startswith("unnamed"):
+            notes.text("more", f"podpath explain {cause.code}")
+        return [*lines, *notes.lines]
 
-    def _more_evidence(self) -> bool:
-        """Whether the cause stands on lines that the way does not show."""
-        shown = {step.origin for branch in self.answer.branches for t in branch.traces for h in t.hops for step in h.steps}
-        return self.cause is not None and any(origin not in shown for origin in self.cause.evidence)
-
-
-def count_words(number: int) -> str:
-    """Small numbers in words."""
-    return NUMBERS[number] if number < len(NUMBERS) else counted(number, "way")
+    def _has_more_evidence(self, cause: WhyCause) -> bool:
+        """Whether the cause stands on other lines than the one that the way ends at."""
+        ends = {branch.end.last.origin for branch in self.answer.branches}
+        return any(origin not in ends for origin in cause.evidence)

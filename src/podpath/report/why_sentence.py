@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
+from podpath.model.flow import protocol_name
 from podpath.model.trace import Answer, Branch, Step, Symptom, Trace, Verdict
 from podpath.report.names import Names
 from podpath.report.style import counted, printable
 
 MOST_PARTS = 12
 """Chances are told as "one time in n" up to here."""
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 
 DOINGS = {
-    "chain-policy-drop": "{where} drops it in {hook}: no rule accepts it, and the chain's policy is DROP",
+    "chain-policy-drop": "{where} drops it in {hook}, where no rule accepts it",
     "rule-drop": "a rule in {hook} on {where} drops it",
     "rule-reject": "a rule in {hook} on {where} rejects it",
     "no-route": "{where} has no route to it",
@@ -30,8 +45,9 @@ DOINGS = {
     "tunnel-wrong-peer": "the tunnel on {where} sends it to the wrong node",
     "tunnel-refused": "{where} does not take the tunnel's packet",
     "wrong-route": "a route on {where} leads it astray",
-    "no-listener": "nothing listens there",
-    "listener-elsewhere": "the program listens on another address",
+    "no-listener": "nothing listens on port {port} of {place}",
+    "listener-elsewhere": "what listens on port {port} of {place} does so at another address",
+    "reply-not-untranslated": "{where} gets a reply from an address that it did not ask",
     "queue-full": "the program's queue is full",
     "conntrack-full": "the connection table on {where} is full",
     "nat-no-free-port": "{where} has no free port left to translate it to",
@@ -54,7 +70,7 @@ def sentence(answer: Answer, names: Names) -> str:
         case Verdict.SOMETIMES:
             often = f"It fails {chance_words(1 - (answer.probability or 0.0))}"
     failing = sorted(answer.failing, key=lambda branch: -branch.probability)
-    return f"{often}: {_failure(failing, answer, names)}{_client_sees(failing)}."
+    return f"{often}: {_failure(failing, answer, names)}. {_client_sees(failing)}".rstrip()
 
 
 def chance_words(chance: float) -> str:
@@ -67,7 +83,8 @@ def chance_words(chance: float) -> str:
 
 
 def _works(answer: Answer, names: Names) -> str:
-    data = f", and with {counted(answer.flow.size, 'byte')} each way" if answer.flow.size else ""
+    walked = any(trace.leg == "data" for branch in answer.branches for trace in branch.traces)
+    data = ", and with full-size data" if walked else ""
     servers = {branch.server for branch in answer.branches if branch.server is not None}
     if len(servers) > 1:
         return f"It works, there and back{data}, with each of its {len(servers)} backends."
@@ -102,10 +119,10 @@ def _loss(branch: Branch, answer: Answer, names: Names) -> str:
     request = branch.traces[0]
     backend = names.place(request.packet.dst) if request.packet.dst != answer.flow.dst else ""
     if branch.end.leg.startswith("data"):
-        return "it connects, but full-size data never arrives: "
+        return "it connects, but full-size data does not arrive; "
     if branch.end.leg.startswith("reply"):
-        return f"{backend or 'the server'} gets the packet, but its reply is lost: "
-    return f"{backend} never gets the packet: " if backend and _outlives_choice(request) else ""
+        return f"{backend or 'the server'} gets the packet, but its reply is lost; "
+    return f"{backend} never gets the packet; " if backend and _outlives_choice(request) else ""
 
 
 def _outlives_choice(request: Trace) -> bool:
@@ -115,14 +132,14 @@ def _outlives_choice(request: Trace) -> bool:
 
 def _doing(trace: Trace, names: Names) -> str:
     step = trace.last
-    words = DOINGS.get(step.kind)
     where = printable(names.netns(trace.netns))
+    words = DOINGS.get(step.kind)
     if words is None:
-        return f"on {where}, {_own_words(step, names)}"
-    if step.kind in ("no-listener", "listener-elsewhere"):
-        who = printable(names.place(trace.packet.dst))
-        return f"{words} ({who}: {_own_words(step, names)})"
-    return words.format(where=where, hook=step.stage)
+        return f"{_own_words(step, names)} (on {where})"
+    port = f"{trace.packet.dport}/{protocol_name(trace.packet.protocol)}"
+    return words.format(
+        where=where, hook=step.stage, port=port, place=printable(names.place(trace.packet.dst))
+    )
 
 
 def _own_words(step: Step, names: Names) -> str:
@@ -132,7 +149,7 @@ def _own_words(step: Step, names: Names) -> str:
 def _client_sees(failing: Sequence[Branch]) -> str:
     seen = dict.fromkeys(branch.symptom for branch in failing)
     words = [SYMPTOMS[symptom] for symptom in seen if symptom in SYMPTOMS]
-    return f"; the client {' or '.join(words)}" if words else ""
+    return f"The client {' or '.join(words)}." if words else ""
 
 
 SYMPTOMS = {

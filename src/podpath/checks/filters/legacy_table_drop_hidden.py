@@ -53,6 +53,6 @@ def legacy_table_drop_hidden(case: Case) -> Explained | None:
         f"{case.node} {verdict.how} packets in iptables-legacy, which iptables-nft and nft do not show: {line}",
         "nft and iptables-nft do not show this line",
         ((verdict.removal,), scoped) if scoped else ((verdict.removal,),),
-        risk="medium: save it first (iptables-legacy-save), its author may want it; comes back when that one runs again",
+        risk="medium: save it first (iptables-legacy-save), its author may want it, and may write it again",
         evidence=(table.chain_origin(chain),),
     )

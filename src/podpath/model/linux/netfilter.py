@@ -222,6 +222,13 @@ class Table:
     sets: Mapping[str, NftSet] = field(default_factory=dict)
     order: int = 0
 
+    @cached_property
+    def base_chains(self) -> tuple[Chain, ...]:
+        """The chains that stand at a hook; a parser that keeps an index of them is spared the walk over all."""
+        known = getattr(self.chains, "bases", None)
+        chains = self.chains.values() if known is None else (self.chains[name] for name in known)
+        return tuple(chain for chain in chains if chain.base is not None)
+
     def origin(self, rule: Rule) -> Origin:
         """The evidence of a rule of this table."""
         return Origin(self.file, rule.line, rule.text)
