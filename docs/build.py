@@ -40,7 +40,14 @@ def packet_path() -> str:
 def check_pages() -> dict[str, str]:
     """A page a check, and their index."""
     found = {}
-    index = ["# Faults that podpath names", "", "<!-- printed by docs/build.py -->", "", "| code | what it is |", "|---|---|"]
+    index = [
+        "# Faults that podpath names",
+        "",
+        "<!-- printed by docs/build.py -->",
+        "",
+        "| code | what it is |",
+        "|---|---|",
+    ]
     named = explanations_by_code()
     for code, page in pages().items():
         body = textwrap.dedent("    " + page).strip() if page else ""
@@ -54,7 +61,10 @@ def check_pages() -> dict[str, str]:
 
 def generated() -> dict[str, str]:
     """Every generated page by its path in this folder."""
-    return {"packet-path.md": packet_path(), **{f"checks/{name}": text for name, text in check_pages().items()}}
+    return {
+        "packet-path.md": packet_path(),
+        **{f"checks/{name}": text for name, text in check_pages().items()},
+    }
 
 
 def main() -> int:

@@ -15,6 +15,10 @@ NAT = (
     ("DNAT to a port alone keeps the address", "iptables -t nat -A PREROUTING -p tcp --dport 90 -j DNAT --to-destination :8080", "a b:90 ok at b:8080"),
     ("DNAT to a range of ports takes one of them", f"iptables -t nat -A PREROUTING -d {VIP} -p tcp -j DNAT --to-destination 10.2.0.2:8080-8080", f"a {VIP}:80 ok at b:8080"),
     ("DNAT shifts a range of ports", f"iptables -t nat -A PREROUTING -d {VIP} -p tcp --dport 1000:1100 -j DNAT --to-destination 10.2.0.2:8050-8150/1000", f"a {VIP}:1030 ok at b:8080; a {VIP}:1031 refused"),
+    ("DNAT to a range of ports takes the first of them", f"iptables -t nat -A PREROUTING -d {VIP} -p tcp -j DNAT --to-destination 10.2.0.2:8080-8090", f"a {VIP}:80 ok at b:8080; a {VIP}:8081 refused"),
+    ("DNAT to a range of ports keeps a port of the range", f"iptables -t nat -A PREROUTING -d {VIP} -p tcp -j DNAT --to-destination 10.2.0.2:8070-8090", f"a {VIP}:80 refused; a {VIP}:8080 ok at b:8080"),
+    ("DNAT to a range of addresses takes one of them", f"b$ ip addr add 10.2.0.3/24 dev eth0\niptables -t nat -A PREROUTING -d {VIP} -p tcp -j DNAT --to-destination 10.2.0.2-10.2.0.3", f"a {VIP}:80 ok; a {VIP}:8080 ok"),
+    ("REDIRECT to a range of ports takes the first of them", "iptables -t nat -A PREROUTING -p tcp --dport 9000 -j REDIRECT --to-ports 80-90", "a b:9000 ok at ra:80"),
     ("only the first packet's translation counts", DNAT + f"iptables -t nat -A PREROUTING -d {VIP} -j DNAT --to-destination 10.2.0.3", f"a {VIP}:80 ok at b:8080"),
     ("FORWARD sees the translated destination", DNAT + f"iptables -A FORWARD -d {VIP} -j DROP", f"a {VIP}:80 ok"),
     ("FORWARD drops by the translated destination", DNAT + "iptables -A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP", f"a {VIP}:80 timeout; a b:80 ok"),
@@ -91,9 +95,9 @@ def test_nat(one: Scene, setup, questions):
 MASQUERADE_SOURCES = (
     ("a route's source hint is ignored", "ip addr add 10.2.0.9/32 dev rb\nip route replace 10.2.0.0/24 dev rb src 10.2.0.9", "a b:80 ok as rb; r b:80 ok as 10.2.0.9"),
     ("the address of the next hop's subnet is taken", "ip addr flush dev rb\nip addr add 10.3.0.1/24 dev rb\nip addr add 10.2.0.1/24 dev rb", "a b:80 ok as 10.2.0.1"),
-    ("else the first address of the device", "ip addr flush dev rb\nip addr add 10.3.0.1/24 dev rb\nip addr add 10.4.0.1/24 dev rb\nip route add 10.2.0.2 dev rb", "a b:80 ok as 10.3.0.1"),
+    ("else the first address of the device", "ip addr flush dev rb\nip addr add 10.3.0.1/24 dev rb\nip addr add 10.4.0.1/24 dev rb\nip route add 10.2.0.2 dev rb\nb$ ip route replace default dev eth0", "a b:80 ok as 10.3.0.1"),
     ("secondary addresses are not taken", "ip addr add 10.2.0.9/24 dev rb", "a b:80 ok as rb"),
-    ("addresses of scope link are not taken", "ip addr flush dev rb\nip addr add 10.4.0.1/24 dev rb scope link\nip addr add 10.3.0.1/24 dev rb\nip route add 10.2.0.2 dev rb", "a b:80 ok as 10.3.0.1"),
+    ("addresses of scope link are not taken", "ip addr flush dev rb\nip addr add 10.4.0.1/24 dev rb scope link\nip addr add 10.3.0.1/24 dev rb\nip route add 10.2.0.2 dev rb\nb$ ip route replace default dev eth0", "a b:80 ok as 10.3.0.1"),
     ("without an address that of another device is taken", "ip addr flush dev rb\nip route add 10.2.0.2 dev rb", "a b:80 ok|timeout"),
     ("an onlink next hop decides", "ip addr add 10.3.0.1/24 dev rb\nb$ ip addr add 10.3.0.2/24 dev eth0\nip route add 10.2.0.2/32 via 10.3.0.2 dev rb onlink", "a b:80 ok as 10.3.0.1"),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from tests.meta.source import modules, place, tree
 
 MAY_CATCH_EVERYTHING = {
     "src/podpath/cli/main.py": "the top of the program: our bug becomes exit code 4",
-    "src/podpath/diagnosis/run.py": "around one check: the others still run",
+    "src/podpath/diagnosis/guard.py": "around one check: the others still run",
     "src/podpath/collect/run.py": "around one collection command: the bundle says that it failed",
 }
 

@@ -493,7 +493,9 @@ def test_nothing_in_a_bundle_of_a_real_cluster_is_unknown(packed_bundle):
                 unknown += parse_ipset_save(source.read().decode(), member.name)[1]
             elif name.startswith(("iptables", "ip6tables")) and name.endswith("-save"):
                 family = "ip6" if name.startswith("ip6") else "ip"
-                tables, lost = parse_iptables_save(source.read().decode(), member.name, backend="nft", family=family)
+                tables, lost = parse_iptables_save(
+                    source.read().decode(), member.name, backend="nft", family=family
+                )
                 unknown += lost
                 unknown += [entry for table in tables for entry in count_unrecognized(table)]
     assert unknown == []

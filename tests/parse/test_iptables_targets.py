@@ -67,7 +67,10 @@ TARGETS = [
     ("-j CONNMARK --or-mark 1", SetConnmark("set", 1, 1)),
     ("-j CONNMARK --save-mark", SetConnmark("save")),
     ("-j CONNMARK --save-mark --nfmask 0xff --ctmask 0xf0", SetConnmark("save", nfmask=0xFF, ctmask=0xF0)),
-    ("-j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80", SetConnmark("restore", nfmask=0x80, ctmask=0x80)),
+    (
+        "-j CONNMARK --restore-mark --nfmask 0x80 --ctmask 0x80",
+        SetConnmark("restore", nfmask=0x80, ctmask=0x80),
+    ),
     ("-j CONNMARK --restore-mark --mask 0x80", SetConnmark("restore", nfmask=0x80, ctmask=0x80)),
     # translation
     ("-j DNAT --to-destination 10.0.0.1:80", Dnat(span("10.0.0.1"), (80, 80))),
@@ -87,7 +90,10 @@ TARGETS = [
     ("-j DNAT --to-destination [fd00::1]-[fd00::9]:5", Dnat(span("fd00::1", "fd00::9"), (5, 5))),
     ("-j DNAT --to-destination 10.0.0.1:ftp-data", Dnat(span("10.0.0.1"), (20, 20))),
     ("-j SNAT --to-source 10.0.0.1", Snat(span("10.0.0.1"))),
-    ("-j SNAT --to-source 10.0.0.1:1024-65535 --random-fully", Snat(span("10.0.0.1"), (1024, 65535), "--random-fully")),
+    (
+        "-j SNAT --to-source 10.0.0.1:1024-65535 --random-fully",
+        Snat(span("10.0.0.1"), (1024, 65535), "--random-fully"),
+    ),
     ("-j MASQUERADE", Masquerade()),
     ("-j MASQUERADE --random-fully", Masquerade(None, "--random-fully")),
     ("-j MASQUERADE --to-ports 1024-31000", Masquerade((1024, 31000))),
@@ -104,7 +110,10 @@ TARGETS = [
         "-j TPROXY --on-port 15001 --on-ip 127.0.0.1 --tproxy-mark 0x200/0xffffffff",
         Tproxy(15001, parse_addr("127.0.0.1"), 0x200, ALL),
     ),
-    ("-j TPROXY --on-port 15006 --on-ip 0.0.0.0 --tproxy-mark 0x539/0xffffffff", Tproxy(15006, None, 0x539, ALL)),
+    (
+        "-j TPROXY --on-port 15006 --on-ip 0.0.0.0 --tproxy-mark 0x539/0xffffffff",
+        Tproxy(15006, None, 0x539, ALL),
+    ),
     ("-j TPROXY --on-port 80 --on-ip ::", Tproxy(80)),
     ("-j NFQUEUE --queue-num 100 --queue-bypass", Queue("100", bypass=True)),
     ("-j NFQUEUE --queue-balance 0:3 --queue-cpu-fanout", Queue("0:3")),

@@ -19,7 +19,9 @@ VXLAN, HOSTGW = "iptables-vxlan-healthy", "nftables-hostgw-healthy"
 def packed(name: str) -> tuple[tuple[str, bytes], ...]:
     """The files of a packed bundle."""
     with tarfile.open(CORPUS / f"{name}.tar.xz") as archive:
-        return tuple((m.name.removeprefix("./"), archive.extractfile(m).read()) for m in archive if m.isfile())
+        return tuple(
+            (m.name.removeprefix("./"), archive.extractfile(m).read()) for m in archive if m.isfile()
+        )
 
 
 def bundle(name: str) -> Files:
@@ -69,7 +71,12 @@ def drop_entries(files: Files, path: str, unwanted: Callable[[dict[str, Any]], b
     edit_json(files, path, change)
 
 
-def change_entries(files: Files, path: str, wanted: Callable[[dict[str, Any]], bool], change: Callable[[dict[str, Any]], None]) -> None:
+def change_entries(
+    files: Files,
+    path: str,
+    wanted: Callable[[dict[str, Any]], bool],
+    change: Callable[[dict[str, Any]], None],
+) -> None:
     """Change entries of a JSON array; at least one must be there."""
 
     def every(entries: list[dict[str, Any]]) -> None:
@@ -81,7 +88,9 @@ def change_entries(files: Files, path: str, wanted: Callable[[dict[str, Any]], b
     edit_json(files, path, every)
 
 
-def rule(files: Files, node: str, table: str, line: str, *, first: bool = True, source: str = "iptables-nft-save") -> None:
+def rule(
+    files: Files, node: str, table: str, line: str, *, first: bool = True, source: str = "iptables-nft-save"
+) -> None:
     """Put a rule (``-A CHAIN ...``) into a table, before or after the others of its chain."""
     path = f"nodes/{node}/{source}"
     lines = text(files, path).split("\n")
@@ -89,7 +98,11 @@ def rule(files: Files, node: str, table: str, line: str, *, first: bool = True, 
     end = lines.index("COMMIT", start)
     chain = line.split()[1]
     own = [i for i in range(start, end) if f"-A {chain} " in lines[i]]
-    at = (own[0] if first else own[-1] + 1) if own else next((i for i in range(start, end) if "-A " in lines[i]), end)
+    at = (
+        (own[0] if first else own[-1] + 1)
+        if own
+        else next((i for i in range(start, end) if "-A " in lines[i]), end)
+    )
     lines.insert(at, line)
     files[path] = "\n".join(lines).encode()
 
@@ -110,7 +123,10 @@ def items(files: Files, kind: str) -> list[dict[str, Any]]:
 def pods_of(files: Files, app: str) -> list[tuple[str, str, str]]:
     """(node, namespace/name, address) of the Pods of an app."""
     found = [pod for pod in items(files, "pods") if pod["metadata"].get("labels", {}).get("app") == app]
-    return [(p["spec"]["nodeName"], f"{p['metadata']['namespace']}/{p['metadata']['name']}", p["status"]["podIP"]) for p in found]
+    return [
+        (p["spec"]["nodeName"], f"{p['metadata']['namespace']}/{p['metadata']['name']}", p["status"]["podIP"])
+        for p in found
+    ]
 
 
 def pod_folder(node: str, pod: str) -> str:
@@ -119,8 +135,14 @@ def pod_folder(node: str, pod: str) -> str:
 
 def port_of(files: Files, node: str, pod: str) -> str:
     """The host's end of a Pod's veth."""
-    link = next(one for one in json.loads(files[f"{pod_folder(node, pod)}/ip-link.json"]) if one["ifname"] == "eth0")
-    return next(one["ifname"] for one in json.loads(files[f"nodes/{node}/ip-link.json"]) if one["ifindex"] == link["link_index"])
+    link = next(
+        one for one in json.loads(files[f"{pod_folder(node, pod)}/ip-link.json"]) if one["ifname"] == "eth0"
+    )
+    return next(
+        one["ifname"]
+        for one in json.loads(files[f"nodes/{node}/ip-link.json"])
+        if one["ifindex"] == link["link_index"]
+    )
 
 
 def renamed(files: Files, words: Iterable[tuple[str, str]]) -> Files:
@@ -132,4 +154,7 @@ def renamed(files: Files, words: Iterable[tuple[str, str]]) -> Files:
             content = re.sub(pattern, new, content)
         return content
 
-    return {"/".join(change(part) for part in path.split("/")): change(content.decode()).encode() for path, content in files.items()}
+    return {
+        "/".join(change(part) for part in path.split("/")): change(content.decode()).encode()
+        for path, content in files.items()
+    }

@@ -33,13 +33,24 @@ class Fault(NamedTuple):
 
 
 def _forward_drop(files: Files) -> None:
-    replace(files, "nodes/n2/iptables-nft-save", ":FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:FLANNEL-FWD", ":FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:FLANNEL-FWD")
+    replace(
+        files,
+        "nodes/n2/iptables-nft-save",
+        ":FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:FLANNEL-FWD",
+        ":FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:FLANNEL-FWD",
+    )
 
 
 def forward_drop_docker(files: Files) -> None:
     _forward_drop(files)
     drop_rules(files, "n2", "FLANNEL-FWD")
-    replace(files, "nodes/n2/iptables-nft-save", ":FLANNEL-FWD - [0:0]\n", ":DOCKER - [0:0]\n:DOCKER-ISOLATION-STAGE-1 - [0:0]\n:DOCKER-USER - [0:0]\n", count=1)
+    replace(
+        files,
+        "nodes/n2/iptables-nft-save",
+        ":FLANNEL-FWD - [0:0]\n",
+        ":DOCKER - [0:0]\n:DOCKER-ISOLATION-STAGE-1 - [0:0]\n:DOCKER-USER - [0:0]\n",
+        count=1,
+    )
     rule(files, "n2", "filter", "-A FORWARD -j DOCKER-USER")
     rule(files, "n2", "filter", "-A DOCKER-USER -j RETURN")
 
@@ -50,7 +61,9 @@ def forward_drop_no_jump(files: Files) -> None:
 
 
 def legacy_forward_drop(files: Files) -> None:
-    files["nodes/n2/iptables-legacy-save"] = b"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+    files["nodes/n2/iptables-legacy-save"] = (
+        b"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+    )
 
 
 def input_policy_drop(files: Files) -> None:
@@ -66,7 +79,12 @@ def route_lost(files: Files) -> None:
 
 
 def route_wrong_hop(files: Files) -> None:
-    change_entries(files, "nodes/n1/ip-route.json", lambda r: r["dst"] == "10.244.2.0/24", lambda r: r.update(gateway="172.30.0.99"))
+    change_entries(
+        files,
+        "nodes/n1/ip-route.json",
+        lambda r: r["dst"] == "10.244.2.0/24",
+        lambda r: r.update(gateway="172.30.0.99"),
+    )
 
 
 def route_blackhole(files: Files) -> None:
@@ -74,7 +92,17 @@ def route_blackhole(files: Files) -> None:
         files,
         "nodes/n1/ip-route.json",
         lambda r: r["dst"] == "10.244.2.0/24",
-        lambda r: (r.clear(), r.update(type="blackhole", dst="10.244.2.0/24", table="main", protocol="static", scope="global", flags=[])),
+        lambda r: (
+            r.clear(),
+            r.update(
+                type="blackhole",
+                dst="10.244.2.0/24",
+                table="main",
+                protocol="static",
+                scope="global",
+                flags=[],
+            ),
+        ),
     )
 
 
@@ -83,9 +111,19 @@ def vtep(field: str, value: object, source: str = "bridge-fdb.json") -> Callable
 
     def change(files: Files) -> None:
         if source == "bridge-fdb.json":
-            change_entries(files, "nodes/n1/bridge-fdb.json", lambda e: e.get("dst") == "172.30.0.13", lambda e: e.update({field: value}))
+            change_entries(
+                files,
+                "nodes/n1/bridge-fdb.json",
+                lambda e: e.get("dst") == "172.30.0.13",
+                lambda e: e.update({field: value}),
+            )
         else:
-            change_entries(files, "nodes/n1/ip-neigh.json", lambda e: e["dst"] == "10.244.2.0", lambda e: e.update({field: value}))
+            change_entries(
+                files,
+                "nodes/n1/ip-neigh.json",
+                lambda e: e["dst"] == "10.244.2.0",
+                lambda e: e.update({field: value}),
+            )
 
     return change
 
@@ -100,7 +138,12 @@ def no_neighbor(files: Files) -> None:
 
 def stale_vtep_mac(files: Files) -> None:
     vtep("lladdr", "02:00:00:00:00:99", "ip-neigh.json")(files)
-    change_entries(files, "nodes/n1/bridge-fdb.json", lambda e: e.get("dst") == "172.30.0.13", lambda e: e.update(mac="02:00:00:00:00:99"))
+    change_entries(
+        files,
+        "nodes/n1/bridge-fdb.json",
+        lambda e: e.get("dst") == "172.30.0.13",
+        lambda e: e.update(mac="02:00:00:00:00:99"),
+    )
 
 
 def vxlan_attribute(field: str, value: object) -> Callable[[Files], None]:
@@ -108,7 +151,10 @@ def vxlan_attribute(field: str, value: object) -> Callable[[Files], None]:
 
     def change(files: Files) -> None:
         change_entries(
-            files, "nodes/n3/ip-link.json", lambda e: e["ifname"] == "flannel.1", lambda e: e["linkinfo"]["info_data"].update({field: value})
+            files,
+            "nodes/n3/ip-link.json",
+            lambda e: e["ifname"] == "flannel.1",
+            lambda e: e["linkinfo"]["info_data"].update({field: value}),
         )
 
     return change
@@ -127,12 +173,19 @@ def veth_down(files: Files) -> None:
         lambda e: e["ifname"] == port,
         lambda e: e.update(flags=["BROADCAST", "MULTICAST"], operstate="DOWN"),
     )
-    change_entries(files, f"nodes/{node}/bridge-link.json", lambda e: e["ifname"] == port, lambda e: e.update(state="disabled"))
+    change_entries(
+        files,
+        f"nodes/{node}/bridge-link.json",
+        lambda e: e["ifname"] == port,
+        lambda e: e.update(state="disabled"),
+    )
 
 
 def veth_detached(files: Files) -> None:
     node, port = _veth(files)
-    change_entries(files, f"nodes/{node}/ip-link.json", lambda e: e["ifname"] == port, lambda e: e.pop("master"))
+    change_entries(
+        files, f"nodes/{node}/ip-link.json", lambda e: e["ifname"] == port, lambda e: e.pop("master")
+    )
     drop_entries(files, f"nodes/{node}/bridge-link.json", lambda e: e["ifname"] == port)
 
 
@@ -152,12 +205,17 @@ def no_default_route(files: Files) -> None:
 
 def pod_no_default_route(files: Files) -> None:
     node, pod, _ = pods_of(files, "api")[0]
-    drop_entries(files, f"{pod_folder(node, pod)}/ip-route.json", lambda r: r["dst"] in ("default", "10.244.0.0/16"))
+    drop_entries(
+        files, f"{pod_folder(node, pod)}/ip-route.json", lambda r: r["dst"] in ("default", "10.244.0.0/16")
+    )
 
 
 def notrack(files: Files) -> None:
     path = "nodes/n1/iptables-nft-save"
-    files[path] = b"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -s 10.244.0.0/16 -j CT --notrack\nCOMMIT\n" + files[path]
+    files[path] = (
+        b"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -s 10.244.0.0/16 -j CT --notrack\nCOMMIT\n"
+        + files[path]
+    )
 
 
 def hooks_flushed(files: Files) -> None:
@@ -170,7 +228,12 @@ def rules_missing(files: Files) -> None:
 
 def stale_endpoint(files: Files) -> None:
     _, _, addr = pods_of(files, "api")[0]
-    replace(files, "nodes/n1/iptables-nft-save", f"--to-destination {addr}:8080", "--to-destination 10.244.1.250:8080")
+    replace(
+        files,
+        "nodes/n1/iptables-nft-save",
+        f"--to-destination {addr}:8080",
+        "--to-destination 10.244.1.250:8080",
+    )
 
 
 def no_masquerade(files: Files) -> None:
@@ -226,27 +289,77 @@ def rp_filter(files: Files) -> None:
     edit_json(
         files,
         "nodes/n1/ip-route.json",
-        lambda routes: [{"type": "unicast", "dst": "10.244.2.0/25", "gateway": "172.30.0.13", "dev": "eth0", "table": "main", "protocol": "static", "scope": "global", "flags": []}, *routes],
+        lambda routes: [
+            {
+                "type": "unicast",
+                "dst": "10.244.2.0/25",
+                "gateway": "172.30.0.13",
+                "dev": "eth0",
+                "table": "main",
+                "protocol": "static",
+                "scope": "global",
+                "flags": [],
+            },
+            *routes,
+        ],
     )
 
 
 FAULTS = {
-    "ip_forward is 0": Fault("ip-forward-off", VXLAN, lambda f: (sysctl(f, "n2", "net.ipv4.ip_forward", "0"), [sysctl(f, "n2", f"net.ipv4.conf.{d}.forwarding", "0") for d in ("cni0", "eth0", "flannel/1")]) and None, "n2"),
-    "one device does not forward": Fault("iface-forwarding-off", VXLAN, lambda f: sysctl(f, "n1", "net.ipv4.conf.cni0.forwarding", "0"), "n1"),
-    "bridged packets skip iptables": Fault("br-nf-call-iptables-off", VXLAN, lambda f: sysctl(f, "n1", "net.bridge.bridge-nf-call-iptables", "0"), "n1"),
+    "ip_forward is 0": Fault(
+        "ip-forward-off",
+        VXLAN,
+        lambda f: (
+            (
+                sysctl(f, "n2", "net.ipv4.ip_forward", "0"),
+                [
+                    sysctl(f, "n2", f"net.ipv4.conf.{d}.forwarding", "0")
+                    for d in ("cni0", "eth0", "flannel/1")
+                ],
+            )
+            and None
+        ),
+        "n2",
+    ),
+    "one device does not forward": Fault(
+        "iface-forwarding-off", VXLAN, lambda f: sysctl(f, "n1", "net.ipv4.conf.cni0.forwarding", "0"), "n1"
+    ),
+    "bridged packets skip iptables": Fault(
+        "br-nf-call-iptables-off",
+        VXLAN,
+        lambda f: sysctl(f, "n1", "net.bridge.bridge-nf-call-iptables", "0"),
+        "n1",
+    ),
     "br_netfilter is not loaded": Fault("br-netfilter-module-missing", VXLAN, module_missing, "n1"),
     "Docker drops forwarding": Fault("forward-policy-drop-docker", VXLAN, forward_drop_docker, "n2"),
     "the CNI's accepts are not called": Fault("cni-accept-not-jumped", VXLAN, forward_drop_no_jump, "n2"),
     "the legacy back end drops": Fault("legacy-table-drop-hidden", VXLAN, legacy_forward_drop, "n2"),
     "INPUT drops the overlay": Fault("host-input-drop-overlay", VXLAN, input_policy_drop, "n3"),
-    "a rule drops the overlay": Fault("vxlan-port-blocked", VXLAN, lambda f: rule(f, "n3", "filter", "-A INPUT -p udp -m udp --dport 8472 -j DROP"), "n3"),
-    "a rule of nobody's drops Pods": Fault("foreign-iptables-rule-pod-cidr", VXLAN, lambda f: rule(f, "n2", "filter", '-A FORWARD -d 10.244.1.0/24 -p tcp -m tcp --dport 8080 -m comment --comment "audit 7" -j DROP'), "n2"),
+    "a rule drops the overlay": Fault(
+        "vxlan-port-blocked",
+        VXLAN,
+        lambda f: rule(f, "n3", "filter", "-A INPUT -p udp -m udp --dport 8472 -j DROP"),
+        "n3",
+    ),
+    "a rule of nobody's drops Pods": Fault(
+        "foreign-iptables-rule-pod-cidr",
+        VXLAN,
+        lambda f: rule(
+            f,
+            "n2",
+            "filter",
+            '-A FORWARD -d 10.244.1.0/24 -p tcp -m tcp --dport 8080 -m comment --comment "audit 7" -j DROP',
+        ),
+        "n2",
+    ),
     "a route to a Pod range is lost": Fault("podcidr-route-missing", VXLAN, route_lost, "n1"),
     "a route to a Pod range is lost (host-gw)": Fault("podcidr-route-missing", HOSTGW, route_lost, "n1"),
     "a route goes to nobody": Fault("podcidr-route-wrong-nexthop", HOSTGW, route_wrong_hop, "n1"),
     "a Pod range is a blackhole": Fault("podcidr-blackhole-route", VXLAN, route_blackhole, "n1"),
     "no forwarding entry for a peer": Fault("vtep-fdb-missing", VXLAN, no_fdb, "n1"),
-    "a peer's entry leads to another node": Fault("vtep-dst-wrong-node", VXLAN, vtep("dst", "172.30.0.12"), "n1"),
+    "a peer's entry leads to another node": Fault(
+        "vtep-dst-wrong-node", VXLAN, vtep("dst", "172.30.0.12"), "n1"
+    ),
     "no neighbour for a peer": Fault("vtep-neigh-missing", VXLAN, no_neighbor, "n1"),
     "a peer's MAC is old": Fault("vtep-mac-stale", VXLAN, stale_vtep_mac),
     "a VNI differs": Fault("vxlan-vni-mismatch", VXLAN, vxlan_attribute("id", 7)),

@@ -32,7 +32,14 @@ def source(flow: dict[str, Any]) -> NetnsId:
 def asked(flow: dict[str, Any]) -> Flow:
     netns, dst = source(flow), flow["dst"]
     src = None if netns else parse_addr(flow["src"]["ip"])
-    return Flow(netns, parse_addr(dst["ip"]), PROTOCOL_NUMBERS[dst["proto"].lower()], dst["port"], src, size=dst.get("bytes", 0))
+    return Flow(
+        netns,
+        parse_addr(dst["ip"]),
+        PROTOCOL_NUMBERS[dst["proto"].lower()],
+        dst["port"],
+        src,
+        size=dst.get("bytes", 0),
+    )
 
 
 def disagreement(network: Network, flow: dict[str, Any]) -> str:
@@ -49,7 +56,15 @@ def _compare(flow: dict[str, Any], verdict: Verdict, probability: float | None, 
     if verdict is Verdict.UNKNOWN:
         return "unknown"
     expected = Verdict.WORKS if ok == tries else Verdict.FAILS if ok == 0 else Verdict.SOMETIMES
-    if verdict is not expected and (probability is None or probability**ok * (1 - probability) ** (tries - ok) < CHANCE):
-        return f"{flow['src']} -> {flow['dst']}: {ok} of {tries} worked, we say {verdict.value} ({probability})"
+    if verdict is not expected and (
+        probability is None or probability**ok * (1 - probability) ** (tries - ok) < CHANCE
+    ):
+        return (
+            f"{flow['src']} -> {flow['dst']}: {ok} of {tries} worked, we say {verdict.value} ({probability})"
+        )
     saw = {text.rpartition(" saw ")[2] for text in flow["saw"] if " saw " in text}
-    return f"{flow['src']} -> {flow['dst']}: the server saw {saw}, we say {seen_as}" if not saw <= seen_as and flow["dst"]["kind"] != "dns" else ""
+    return (
+        f"{flow['src']} -> {flow['dst']}: the server saw {saw}, we say {seen_as}"
+        if not saw <= seen_as and flow["dst"]["kind"] != "dns"
+        else ""
+    )

@@ -10,7 +10,13 @@ from podpath.model.finding import Severity
 from tests.scenarios.bundles import bundle, names
 from tests.scenarios.flows import disagreement, truth
 
-HEALTHY = ["iptables-vxlan-healthy", "nftables-hostgw-healthy", "coredns-healthy", "dual-healthy", "nft-kube-router-healthy"]
+HEALTHY = [
+    "iptables-vxlan-healthy",
+    "nftables-hostgw-healthy",
+    "coredns-healthy",
+    "dual-healthy",
+    "nft-kube-router-healthy",
+]
 CAUSES = {
     "ip-forward-off": ("ip-forward-off", "Node n2"),
     "bridge-nf-off": ("br-nf-call-iptables-off", "Node n1"),

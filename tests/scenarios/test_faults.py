@@ -57,7 +57,9 @@ def test_a_fault_is_alone(name: str) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_in_a_cluster_with_other_names_and_ranges(name: str) -> None:
     diagnosis = found(FAULTS[name], elsewhere=True)
-    assert diagnosis.findings[0].code == FAULTS[name].code, [f"{f.code}: {f.message}" for f in diagnosis.findings]
+    assert diagnosis.findings[0].code == FAULTS[name].code, [
+        f"{f.code}: {f.message}" for f in diagnosis.findings
+    ]
 
 
 PAIRS = [
@@ -81,6 +83,14 @@ def test_of_two_faults_both_are_found(pair: tuple[str, str]) -> None:
 
 
 def test_most_fixes_are_proven() -> None:
-    proven = [name for name, fault in FAULTS.items() if found(fault).findings[0].confidence is Confidence.PROVEN]
-    unmodelled = {"container-not-listening", "container-listens-loopback", "svc-targetport-mismatch", "kube-proxy-rules-missing", "kube-proxy-stale-endpoint"}
+    proven = [
+        name for name, fault in FAULTS.items() if found(fault).findings[0].confidence is Confidence.PROVEN
+    ]
+    unmodelled = {
+        "container-not-listening",
+        "container-listens-loopback",
+        "svc-targetport-mismatch",
+        "kube-proxy-rules-missing",
+        "kube-proxy-stale-endpoint",
+    }
     assert {FAULTS[name].code for name in FAULTS if name not in proven} <= unmodelled

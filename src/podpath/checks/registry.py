@@ -70,13 +70,17 @@ def explanation(
     """Register an explanation under the fault's name."""
 
     def register(function: Explain) -> Explain:
-        _EXPLANATIONS[code] = Explanation(code, tuple(kinds), specificity, severity, function, function.__doc__ or "")
+        _EXPLANATIONS[code] = Explanation(
+            code, tuple(kinds), specificity, severity, function, function.__doc__ or ""
+        )
         return function
 
     return register
 
 
-def state_check(code: str, *, severity: Severity = Severity.WARNING, needs: Sequence[str] = ()) -> Callable[[Look], Look]:
+def state_check(
+    code: str, *, severity: Severity = Severity.WARNING, needs: Sequence[str] = ()
+) -> Callable[[Look], Look]:
     """Register a state check under the fault's name."""
 
     def register(function: Look) -> Look:
@@ -118,4 +122,6 @@ def state_checks() -> tuple[StateCheck, ...]:
 def pages() -> dict[str, str]:
     """The page of every check, by code."""
     load_checks()
-    return {code: one.page for code, one in sorted({**_EXPLANATIONS, **_STATE_CHECKS}.items())}
+    found = {code: one.page for code, one in _EXPLANATIONS.items()}
+    found |= {code: one.page for code, one in _STATE_CHECKS.items()}
+    return dict(sorted(found.items()))

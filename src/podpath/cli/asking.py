@@ -20,7 +20,7 @@ from podpath.report.json_parts import encode
 from podpath.report.json_why import json_why
 from podpath.report.names import Names
 from podpath.report.style import Style, printable
-from podpath.report.text_why import WhyReport
+from podpath.report.text_why import Asked, WhyReport
 
 Answered = tuple[Answer, WhyCause | None, Fix | None]
 
@@ -60,17 +60,8 @@ def _lines(network: Network, question: Question, answered: list[Answered], drawn
     names = Names(network)
     lines: list[str] = []
     for number, (label, (answer, cause, fix)) in enumerate(zip(question.dst, answered, strict=True)):
-        report = WhyReport(
-            answer,
-            names,
-            drawn,
-            cause=cause,
-            fix=fix,
-            src=question.src,
-            dst=label,
-            undo=undo_steps,
-            notes=() if number else question.notes,
-        )
+        asked = Asked(question.src, label, () if number else question.notes)
+        report = WhyReport(answer, names, drawn, asked=asked, cause=cause, fix=fix, undo=undo_steps)
         if len(answered) > 1:
             headline = drawn.paint("bold", f"{printable(question.src)} -> {printable(label)}:")
             lines += [headline] if number == 0 else ["", headline]

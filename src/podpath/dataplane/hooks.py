@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from podpath.dataplane.chains import Ruling, run_base_chain
 from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
 from podpath.dataplane.errors import heard
-from podpath.dataplane.nat import apply_mapping, set_up, translate
+from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, translate
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.flow import UDP
 from podpath.model.linux import netfilter as nl
@@ -21,7 +21,6 @@ from podpath.model.linux.xtables import CtState
 from podpath.model.network import Netns
 from podpath.model.trace import Disposition, Step, Symptom
 
-DST_HOOKS = ("prerouting", "output")
 TRACKING_HOOKS = ("prerouting", "output")
 CONFIRMING_HOOKS = ("postrouting", "input")
 

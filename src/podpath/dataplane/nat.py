@@ -14,6 +14,9 @@ from podpath.model.linux import netfilter as nl
 from podpath.model.linux.conntrack import Tuple
 from podpath.model.linux.netfilter import Target
 
+DST_HOOKS = ("prerouting", "output")
+MOST_OF_A_RANGE = 16
+"""Of a longer range its ends and its middle stand for the rest."""
 LOCALHOST_V4 = V4_MAPPED | 0x7F000001
 
 
@@ -27,29 +30,58 @@ class Mapping(NamedTuple):
 def set_up(walk: Walk, hook: str, target: Target) -> Mapping | str:
     """The mapping a target asks for, or a sentence saying what of it is not known."""
     match target:
-        case nl.Dnat(addr=addr, port=port) | nl.Snat(addr=addr, port=port):
-            if addr is not None and addr[0] != addr[1]:
-                picked = walk.decider.unknown("which address of the range the translation takes", 2)
-                return Mapping(addr[picked], None if port is None else port[0])
-            return Mapping(None if addr is None else addr[0], None if port is None else port[0])
-        case nl.Masquerade(port=port):
+        case nl.Dnat(addr=addr, port=port, options=options) | nl.Snat(addr=addr, port=port, options=options):
+            return Mapping(_address(walk, addr), _port(walk, port, options, destination=hook in DST_HOOKS))
+        case nl.Masquerade(port=span, options=options):
+            port = _port(walk, span, options, destination=False)
             towards = walk.hop.gateway if walk.hop is not None and walk.hop.gateway is not None else walk.packet.dst
             if is_v4(towards) != walk.v4:
                 towards = walk.packet.dst
             if walk.netns.addresses is None:
                 return f"which address {walk.oif} has"
             chosen = select_address(walk.netns, walk.oif, towards)
-            return Mapping(chosen.addr, None) if chosen is not None else f"which address {walk.oif} has: it has none"
+            return Mapping(chosen.addr, port) if chosen is not None else f"which address {walk.oif} has: it has none"
         case nl.Redirect(port=port):
-            to = None if port is None else port[0]
+            to = _port(walk, port, "", destination=True)
             if hook == "output":
                 return Mapping(LOCALHOST_V4 if walk.v4 else LOOPBACK_V6, to)
             own = [a for a in walk.netns.addresses or () if a.dev == walk.iif and is_v4(a.addr) == walk.v4 and not a.secondary]
             return Mapping(own[0].addr, to) if own else f"which address {walk.iif} has"
         case nl.Netmap(to=to_prefix):
-            addr_now = walk.packet.dst if hook in ("prerouting", "output") else walk.packet.src
+            addr_now = walk.packet.dst if hook in DST_HOOKS else walk.packet.src
             return Mapping((addr_now & ~to_prefix.mask) | to_prefix.net, None)
     return "what this translation does"
+
+
+def _address(walk: Walk, span: tuple[int, int] | None) -> int | None:
+    """An address of a range is chosen by a hash of the packet's addresses (find_best_ips_proto): nobody knows which."""
+    if span is None or span[0] == span[1]:
+        return None if span is None else span[0]
+    some = _some(span)
+    return some[walk.decider.unknown("which address of the range the translation takes", len(some))]
+
+
+def _port(walk: Walk, span: tuple[int, int] | None, options: str, *, destination: bool) -> int | None:
+    """A port of a range: shifted from a base; the packet's own where it lies in it; the first of destinations, any of
+    sources (nf_nat_l4proto_unique_tuple)."""
+    if span is None or span[0] == span[1]:
+        return None if span is None else span[0]
+    now = walk.packet.dport if destination else walk.packet.sport
+    base = next((int(word[5:]) for word in options.split() if word.startswith("base=")), 0)
+    if base:
+        return span[0] + ((now - base) & 0xFFFF) % (span[1] - span[0] + 1)
+    if "random" not in options:
+        if span[0] <= now <= span[1]:
+            return now
+        if destination:
+            return span[0]
+    some = _some(span)
+    return some[walk.decider.random((1.0,) * len(some), "which port of the range the translation takes")]
+
+
+def _some(span: tuple[int, int]) -> tuple[int, ...]:
+    low, high = span
+    return tuple(range(low, high + 1)) if high - low < MOST_OF_A_RANGE else (low, (low + high) // 2, high)
 
 
 def apply_mapping(walk: Walk, view: CtView, mapping: Mapping, *, destination: bool) -> None:

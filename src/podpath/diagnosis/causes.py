@@ -17,7 +17,9 @@ from podpath.model.promise import Promise
 from podpath.model.refs import NetnsId
 from podpath.model.trace import Branch, Disposition, Hop, Step, Trace
 
-SERVICE_KINDS = frozenset({"service", "node-port", "load-balancer", "external-ip", "self", "dns", "api", "asked"})
+SERVICE_KINDS = frozenset(
+    {"service", "node-port", "load-balancer", "external-ip", "self", "dns", "api", "asked"}
+)
 TRANSLATING = ("prerouting", "output")
 
 
@@ -60,7 +62,9 @@ class Group(NamedTuple):
         netns = network.namespaces.get(example.netns)
         if netns is None:
             return None
-        return Case(network, netns, example.step, example.trace, example.branch, example.promise, self.promises)
+        return Case(
+            network, netns, example.step, example.trace, example.branch, example.promise, self.promises
+        )
 
 
 class Causes:
@@ -81,7 +85,10 @@ class Causes:
 
     def groups(self) -> list[Group]:
         """One group a step; the one that breaks most first."""
-        found = [Group(key, self._examples[key], tuple(promises.values())) for key, promises in self._promises.items()]
+        found = [
+            Group(key, self._examples[key], tuple(promises.values()))
+            for key, promises in self._promises.items()
+        ]
         return sorted(found, key=lambda group: (-weight(group.promises), group.key))
 
 
@@ -100,12 +107,14 @@ def locate(network: Network, promise: Promise, branch: Branch) -> Broken:
         netns_id, step = untranslated
         trace = _up_to(request, netns_id, step)
     elif branch.works is not False or _strayed(promise, request):
-        netns_id, step = _wrong_target(request, promise, branch)
+        netns_id, step = _wrong_target(request, branch)
         trace = _up_to(request, netns_id, step)
     elif step.kind == "reply-not-untranslated":
         netns_id, step = _translator(network, branch, step)
         trace = _up_to(trace, netns_id, step)
-    elif trace.disposition in (Disposition.EXITS_NETWORK, Disposition.REPLY_LOST) and step.stage == "underlay":
+    elif (
+        trace.disposition in (Disposition.EXITS_NETWORK, Disposition.REPLY_LOST) and step.stage == "underlay"
+    ):
         step = _wrong_way(network, trace, step)
     return Broken(promise, branch, netns_id, step, trace, _key(netns_id, step))
 
@@ -113,7 +122,9 @@ def locate(network: Network, promise: Promise, branch: Branch) -> Broken:
 def _key(netns: NetnsId, step: Step) -> CauseKey:
     origin = step.origin
     entry = origin.text if origin.file.endswith(".json") else ""
-    return CauseKey(netns, step.kind, step.table, step.chain, origin.line, origin.file, step.dev, step.key, entry)
+    return CauseKey(
+        netns, step.kind, step.table, step.chain, origin.line, origin.file, step.dev, step.key, entry
+    )
 
 
 def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[NetnsId, Step] | None:
@@ -121,16 +132,27 @@ def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[N
     request = branch.traces[0]
     flow = promise.flow
     cluster = network.cluster
-    virtual = flow.dst in cluster.services_by_cluster_ip or (flow.dport, flow.protocol) in cluster.services_by_node_port
+    virtual = (
+        flow.dst in cluster.services_by_cluster_ip
+        or (flow.dport, flow.protocol) in cluster.services_by_node_port
+    )
     if not virtual or promise.kind not in SERVICE_KINDS or len(branch.traces) > 1:
         return None
     if (request.packet.dst, request.packet.dport) != (flow.dst, flow.dport):
         return None
     if request.disposition is Disposition.NO_ROUTE and not request.hops[-1].dev:
         return None  # a local sender needs a route before any translation is tried
-    if request.disposition not in (Disposition.EXITS_NETWORK, Disposition.NO_LISTENER, Disposition.NO_ROUTE, Disposition.NEIGHBOR_UNREACHABLE, Disposition.LOOP):
+    if request.disposition not in (
+        Disposition.EXITS_NETWORK,
+        Disposition.NO_LISTENER,
+        Disposition.NO_ROUTE,
+        Disposition.NEIGHBOR_UNREACHABLE,
+        Disposition.LOOP,
+    ):
         return None
-    host = next((hop for hop in reversed(request.hops) if hop.netns.startswith("node/") and not hop.outer), None)
+    host = next(
+        (hop for hop in reversed(request.hops) if hop.netns.startswith("node/") and not hop.outer), None
+    )
     if flow.dst in cluster.services_by_cluster_ip:
         host = next((hop for hop in request.hops if hop.netns.startswith("node/")), host)
     if host is None:
@@ -139,11 +161,24 @@ def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[N
     untracked = next((step for step in host.steps if step.kind == "notrack"), None)
     if untracked is not None:
         text = f"{endpoint_text(flow.dst, flow.dport)} is not translated, since the packet is not tracked"
-        return netns.id, msgspec.structs.replace(untracked, kind="nat-missing", text=text, packet=request.packet)
+        return netns.id, msgspec.structs.replace(
+            untracked, kind="nat-missing", text=text, packet=request.packet
+        )
     hook = "output" if not host.dev else "prerouting"
-    service = cluster.services_by_cluster_ip.get(flow.dst) or cluster.services_by_node_port[flow.dport, flow.protocol]
+    service = (
+        cluster.services_by_cluster_ip.get(flow.dst)
+        or cluster.services_by_node_port[flow.dport, flow.protocol]
+    )
     text = f"{endpoint_text(flow.dst, flow.dport)} ({service.meta.namespace}/{service.meta.name}) is not translated here"
-    step = Step(hook.upper(), text, netns.source("iptables-nft-save"), kind="nat-missing", hook=hook, key=f"{service.meta.namespace}/{service.meta.name}", packet=request.packet)
+    step = Step(
+        hook.upper(),
+        text,
+        netns.source("iptables-nft-save"),
+        kind="nat-missing",
+        hook=hook,
+        key=f"{service.meta.namespace}/{service.meta.name}",
+        packet=request.packet,
+    )
     return netns.id, step
 
 
@@ -157,11 +192,16 @@ def _strayed(promise: Promise, request: Trace) -> bool:
     return not {(packet.dst, packet.dport), (packet.dst, 0)} & promise.servers
 
 
-def _wrong_target(request: Trace, promise: Promise, branch: Branch) -> tuple[NetnsId, Step]:
+def _wrong_target(request: Trace, branch: Branch) -> tuple[NetnsId, Step]:
     """The translation that sent the flow to somebody who was not promised; without one, where it ended."""
     for hop in request.hops:
         for step in hop.steps:
-            if step.hook in TRANSLATING and step.packet is not None and not step.kind and step.rule is not None:
+            if (
+                step.hook in TRANSLATING
+                and step.packet is not None
+                and not step.kind
+                and step.rule is not None
+            ):
                 return hop.netns, msgspec.structs.replace(step, kind="nat-wrong-target")
     ended = branch.server[1] if branch.server is not None else request.packet.dst
     text = f"the flow ends at {format_addr(ended)}, which was not promised"
@@ -170,19 +210,36 @@ def _wrong_target(request: Trace, promise: Promise, branch: Branch) -> tuple[Net
 
 def _translator(network: Network, branch: Branch, step: Step) -> tuple[NetnsId, Step]:
     """The node that translated the request and should have translated the reply; where a bridge hid the reply from
-    iptables, that switch is the step."""
-    translated = next((hop for hop in branch.traces[0].hops for s in hop.steps if s.hook in TRANSLATING and s.rule is not None), None)
+    iptables, that switch is the step.
+    """
+    translated = next(
+        (
+            hop
+            for hop in branch.traces[0].hops
+            for s in hop.steps
+            if s.hook in TRANSLATING and s.rule is not None
+        ),
+        None,
+    )
     if translated is None:
         return branch.end.netns, step
     for trace in branch.traces:
         for hop in trace.hops:
             switch = next((s for s in hop.steps if s.key == "bridge-nf-call-iptables"), None)
             if hop.netns == translated.netns and switch is not None:
-                return hop.netns, msgspec.structs.replace(step, origin=switch.origin, dev=switch.dev, key=switch.key)
-    untracked = next((s for trace in branch.traces for hop in trace.hops for s in hop.steps if s.kind == "notrack"), None)
+                return hop.netns, msgspec.structs.replace(
+                    step, origin=switch.origin, dev=switch.dev, key=switch.key
+                )
+    untracked = next(
+        (s for trace in branch.traces for hop in trace.hops for s in hop.steps if s.kind == "notrack"), None
+    )
     if untracked is not None:
-        return translated.netns, msgspec.structs.replace(untracked, kind=step.kind, text=f"{step.text}; {untracked.text}", packet=step.packet)
-    return translated.netns, msgspec.structs.replace(step, origin=network.namespaces[translated.netns].source("iptables-nft-save"))
+        return translated.netns, msgspec.structs.replace(
+            untracked, kind=step.kind, text=f"{step.text}; {untracked.text}", packet=step.packet
+        )
+    return translated.netns, msgspec.structs.replace(
+        step, origin=network.namespaces[translated.netns].source("iptables-nft-save")
+    )
 
 
 def _wrong_way(network: Network, trace: Trace, step: Step) -> Step:
@@ -192,16 +249,29 @@ def _wrong_way(network: Network, trace: Trace, step: Step) -> Step:
         return step
     route = next((s for s in reversed(trace.hops[-1].steps) if s.stage == "route" and s.origin.file), None)
     owner = _owner_node(network, packet.dst)
-    text = f"{format_addr(packet.dst)}" + (f" on {owner}" if owner else "") + f" is sent out of the cluster: {route.text if route else step.text}"
+    text = (
+        f"{format_addr(packet.dst)}"
+        + (f" on {owner}" if owner else "")
+        + f" is sent out of the cluster: {route.text if route else step.text}"
+    )
     origin = route.origin if route is not None else step.origin
-    return msgspec.structs.replace(step, kind="wrong-route", text=text, origin=origin, key=owner or step.key, stage="route")
+    return msgspec.structs.replace(
+        step, kind="wrong-route", text=text, origin=origin, key=owner or step.key, stage="route"
+    )
 
 
 def _owner_node(network: Network, addr: int) -> str:
     """The node whose Pod range or Pod an address is."""
     for netns_id, _ in network.owners.get(addr, ()):
         return network.namespaces[netns_id].node
-    return next((name for name, node in network.cluster.nodes.items() if any(addr in cidr for cidr in node.pod_cidrs)), "")
+    return next(
+        (
+            name
+            for name, node in network.cluster.nodes.items()
+            if any(addr in cidr for cidr in node.pod_cidrs)
+        ),
+        "",
+    )
 
 
 def _up_to(request: Trace, netns: NetnsId, step: Step) -> Trace:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from podpath.checks.case import Case, Explained
 from podpath.checks.registry import Explanation, explanations
 from podpath.diagnosis.causes import Group, weight
+from podpath.diagnosis.guard import guarded
 from podpath.diagnosis.prove import Proof, prove
 from podpath.model.diagnosis import CrashedCheck
 from podpath.model.edit import Outside, PatchObject
@@ -31,7 +32,11 @@ class Named(NamedTuple):
 
 
 def name_cause(
-    network: Network, group: Group, keeping: Sequence[Promise], selected: Selected, crashed: list[CrashedCheck]
+    network: Network,
+    group: Group,
+    keeping: Sequence[Promise],
+    selected: Selected,
+    crashed: list[CrashedCheck],
 ) -> Named | None:
     """The finding for a group of broken promises; None when no check may speak of it."""
     case = group.case(network)
@@ -40,19 +45,11 @@ def name_cause(
     for check in explanations(case.step.kind):
         if not selected(check.code):
             continue
-        explained = _ask(check, case, crashed)
+        explained = guarded(check.code, partial(check.explain, case), crashed)
         if explained is not None:
             proof = prove(network, group, explained, keeping)
             return Named(group, _finding(check, case, explained, proof, group), proof)
     return None
-
-
-def _ask(check: Explanation, case: Case, crashed: list[CrashedCheck]) -> Explained | None:
-    try:
-        return check.explain(case)
-    except Exception:  # noqa: BLE001  one check that fails must not take the others down
-        crashed.append(CrashedCheck(check.code, traceback.format_exc()))
-        return None
 
 
 def _finding(check: Explanation, case: Case, explained: Explained, proof: Proof, group: Group) -> Finding:
@@ -60,7 +57,9 @@ def _finding(check: Explanation, case: Case, explained: Explained, proof: Proof,
     own = (step,) if step.file else ()
     evidence = (*explained.evidence, *own) if explained.evidence_first else (*own, *explained.evidence)
     unmodelled = not proof.edits or all(isinstance(edit, PatchObject | Outside) for edit in proof.edits)
-    confidence = Confidence.PROVEN if proof.proven else Confidence.CERTAIN if unmodelled else Confidence.LIKELY
+    confidence = (
+        Confidence.PROVEN if proof.proven else Confidence.CERTAIN if unmodelled else Confidence.LIKELY
+    )
     return Finding(
         explained.code or check.code,
         check.severity,
@@ -92,7 +91,11 @@ def _proof_text(proof: Proof, group: Group) -> str:
     if not proof.proven:
         return ""
     broken = weight(group.promises)
-    walked = f"{proof.tried} of {len(group.promises)} walked again" if proof.tried < len(group.promises) else "all walked again"
+    walked = (
+        f"{proof.tried} of {len(group.promises)} walked again"
+        if proof.tried < len(group.promises)
+        else "all walked again"
+    )
     if proof.kept == proof.tried:
         return f"with the fix the {broken} broken promises are kept ({walked}), and none of {proof.held} others is lost"
     return f"with the fix they get past this step ({walked}); {proof.tried - proof.kept} of them break again behind it"

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from podpath.dataplane.tracer import trace_flow
-from podpath.intent.dns import DNS_PORT, Resolver, cluster_dns, cluster_domain, dns_services, node_resolver, resolver
+from podpath.intent.dns import (
+    DNS_PORT,
+    Resolver,
+    cluster_dns,
+    cluster_domain,
+    dns_services,
+    node_resolver,
+    resolver,
+)
 from podpath.model.addr import format_addr, parse_addr
 from podpath.model.flow import UDP, Flow
 from podpath.model.kube.pod import Pod
@@ -42,7 +50,12 @@ def resolve_name(network: Network, netns: NetnsId, name: str) -> NameAnswer:
     """Walk the search list of the namespace's resolver until a name exists."""
     known = _resolver(network, netns)
     if known is None or not known.nameservers:
-        return NameAnswer(Verdict.UNKNOWN, None, "not known", ("whom this namespace asks for names: no resolv.conf was collected",))
+        return NameAnswer(
+            Verdict.UNKNOWN,
+            None,
+            "not known",
+            ("whom this namespace asks for names: no resolv.conf was collected",),
+        )
     chance = 1.0
     queries: dict[int, tuple[Flow, Answer]] = {}
     for candidate in candidates(name, known):
@@ -50,7 +63,14 @@ def resolve_name(network: Network, netns: NetnsId, name: str) -> NameAnswer:
         flow, answer = queries.setdefault(server, _query(network, netns, server))
         if answer.verdict is Verdict.FAILS:
             why = answer.failing[0].end.last
-            return NameAnswer(Verdict.FAILS, 0.0, "i/o timeout", (f"{format_addr(server)} does not answer: {why.text} ({why.origin})",), (), (flow, answer))
+            return NameAnswer(
+                Verdict.FAILS,
+                0.0,
+                "i/o timeout",
+                (f"{format_addr(server)} does not answer: {why.text} ({why.origin})",),
+                (),
+                (flow, answer),
+            )
         if answer.probability is None:
             return NameAnswer(Verdict.UNKNOWN, None, "not known", answer.questions)
         chance *= answer.probability
@@ -60,7 +80,9 @@ def resolve_name(network: Network, netns: NetnsId, name: str) -> NameAnswer:
         if found.verdict is not Verdict.WORKS or chance >= 1:
             return found
         return found._replace(verdict=Verdict.SOMETIMES, probability=chance, failing=(flow, answer))
-    return NameAnswer(Verdict.FAILS, 0.0, "no such host", (f"{name} does not exist: no candidate of the search list does",))
+    return NameAnswer(
+        Verdict.FAILS, 0.0, "no such host", (f"{name} does not exist: no candidate of the search list does",)
+    )
 
 
 def candidates(name: str, known: Resolver) -> Iterator[str]:
@@ -116,7 +138,12 @@ def _cluster_name(network: Network, name: str) -> NameAnswer | None:
     if len(labels) == 3 and service.cluster_ips:
         return NameAnswer(Verdict.WORKS, 1.0, "none", (), service.cluster_ips)
     ready = service.spec.publish_not_ready_addresses
-    endpoints = [e for one in network.cluster.slices_of(service) for e in one.endpoints if ready or e.conditions.ready is not False]
+    endpoints = [
+        e
+        for one in network.cluster.slices_of(service)
+        for e in one.endpoints
+        if ready or e.conditions.ready is not False
+    ]
     addresses = tuple(addr for endpoint in endpoints for addr in endpoint.addresses)
     if len(labels) == 3 and addresses:
         return NameAnswer(Verdict.WORKS, 1.0, "none", (), addresses)
@@ -134,7 +161,14 @@ def _forwarded(network: Network, services: tuple[Service, ...], name: str) -> Na
             flow, answer = _query(network, pod_netns(*pod.key), server)
             if answer.verdict is Verdict.FAILS:
                 why = answer.failing[0].end.last
-                return NameAnswer(Verdict.FAILS, 0.0, "server misbehaving", (f"upstream {format_addr(server)}: {why.text} ({why.origin})",), (), (flow, answer))
+                return NameAnswer(
+                    Verdict.FAILS,
+                    0.0,
+                    "server misbehaving",
+                    (f"upstream {format_addr(server)}: {why.text} ({why.origin})",),
+                    (),
+                    (flow, answer),
+                )
     if complaint:
         return NameAnswer(Verdict.FAILS, 0.0, "server misbehaving", (complaint,))
     return _outside(network, name)
@@ -150,7 +184,9 @@ def _upstream(network: Network, pod: Pod) -> tuple[int, ...]:
             found = []
             for word in words[2:]:
                 try:
-                    found.append(parse_addr(word.removeprefix("dns://").removeprefix("tls://").partition(":")[0]))
+                    found.append(
+                        parse_addr(word.removeprefix("dns://").removeprefix("tls://").partition(":")[0])
+                    )
                 except ValueError:
                     continue
             if found:
@@ -163,7 +199,11 @@ def _complaint(network: Network) -> str:
     """A line in which the cluster's DNS says that its upstream does not answer."""
     for node in network.nodes.values():
         for line in node.log_lines:
-            if "plugin/errors" in line.source + line.message and ("i/o timeout" in line.message or "no route to host" in line.message or "refused" in line.message):
+            if "plugin/errors" in line.source + line.message and (
+                "i/o timeout" in line.message
+                or "no route to host" in line.message
+                or "refused" in line.message
+            ):
                 return f"{line.message} ({line.origin})"
     return ""
 

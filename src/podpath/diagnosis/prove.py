@@ -43,7 +43,9 @@ def prove(network: Network, group: Group, explained: Explained, keeping: Sequenc
             continue
         if any(judge(changed, promise).broken for promise in held):
             continue
-        return Proof(edits, proven=True, tried=len(tried), kept=sum(not one.broken for one in outcomes), held=len(held))
+        return Proof(
+            edits, proven=True, tried=len(tried), kept=sum(not one.broken for one in outcomes), held=len(held)
+        )
     return Proof(explained.edits[0] if explained.edits else (), proven=False, tried=len(tried), kept=0)
 
 

@@ -11,7 +11,9 @@ from podpath.model.edit import Outside, PatchObject
 from podpath.model.finding import Finding, Severity
 
 VIEWS: dict[str, frozenset[str]] = {
-    "kube-proxy-not-running": frozenset({"kube-proxy-hooks-flushed", "kube-proxy-rules-missing", "kube-proxy-stale-endpoint"}),
+    "kube-proxy-not-running": frozenset(
+        {"kube-proxy-hooks-flushed", "kube-proxy-rules-missing", "kube-proxy-stale-endpoint"}
+    ),
     "kube-proxy-api-unreachable": frozenset({"kube-proxy-rules-missing", "kube-proxy-stale-endpoint"}),
     "promiscuous-bridge-ineffective": frozenset({"hairpin-off"}),
     "endpoints-out-of-date": frozenset({"svc-selector-mismatch", "svc-no-ready-endpoints"}),
@@ -47,7 +49,16 @@ def _joined(one: Finding, other: Finding) -> Finding:
 def ordered(findings: Sequence[Finding]) -> list[Finding]:
     """Errors before warnings; among them the one that breaks most first; proven before likely."""
     confidence = ("proven", "certain", "likely")
-    return sorted(findings, key=lambda f: (f.severity.rank, -f.broken, confidence.index(f.confidence.value), f.code, str(f.subject)))
+    return sorted(
+        findings,
+        key=lambda f: (
+            f.severity.rank,
+            -f.broken,
+            confidence.index(f.confidence.value),
+            f.code,
+            str(f.subject),
+        ),
+    )
 
 
 def fold(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -61,7 +72,9 @@ def fold(findings: Sequence[Finding]) -> tuple[Finding, ...]:
         else:
             under.setdefault(above, []).append(finding)
     return tuple(
-        msgspec.structs.replace(finding, consequences=(*finding.consequences, *under[i])) if i in under else finding
+        msgspec.structs.replace(finding, consequences=(*finding.consequences, *under[i]))
+        if i in under
+        else finding
         for i, finding in enumerate(kept)
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from podpath.checks.registry import Promised, StateCheck, state_checks
 from podpath.diagnosis.causes import Group, weight
 from podpath.diagnosis.explain import Named, Selected, name_cause
+from podpath.diagnosis.guard import guarded
 from podpath.diagnosis.prove import spread
 from podpath.diagnosis.rank import fold, merge, ordered
 from podpath.diagnosis.walk import Progress, Walked, walk_promises
@@ -98,7 +99,11 @@ def _mending(named: Sequence[Named]) -> tuple[Edit, ...]:
 
 
 def _state(
-    network: Network, promised: Promised, selected: Selected, skipped: list[SkippedCheck], crashed: list[CrashedCheck]
+    network: Network,
+    promised: Promised,
+    selected: Selected,
+    skipped: list[SkippedCheck],
+    crashed: list[CrashedCheck],
 ) -> list[Finding]:
     findings: list[Finding] = []
     for check in state_checks():
@@ -108,25 +113,25 @@ def _state(
         if missing:
             skipped.append(SkippedCheck(check.code, missing))
             continue
-        findings += _look(check, network, promised, crashed)
+        findings += guarded(check.code, partial(_found, check, network, promised), crashed) or []
     return findings
 
 
-def _look(check: StateCheck, network: Network, promised: Promised, crashed: list[CrashedCheck]) -> list[Finding]:
-    try:
-        return list(check.look(network, promised))
-    except Exception:  # noqa: BLE001  one check that fails must not take the others down
-        crashed.append(CrashedCheck(check.code, traceback.format_exc()))
-        return []
+def _found(check: StateCheck, network: Network, promised: Promised) -> list[Finding]:
+    return list(check.look(network, promised))
 
 
 NODE_SOURCES: dict[str, Callable[[Network], bool]] = {
     "sysctl": lambda network: any(n.sysctls is not None for n in network.namespaces.values() if n.is_host),
     "ss": lambda network: any(n.sockets is not None for n in network.namespaces.values() if n.is_host),
-    "conntrack": lambda network: any(n.conntrack is not None for n in network.namespaces.values() if n.is_host),
+    "conntrack": lambda network: any(
+        n.conntrack is not None for n in network.namespaces.values() if n.is_host
+    ),
     "cni-net.d": lambda network: any(node.cni is not None for node in network.nodes.values()),
     "kubelet-config.json": lambda network: any(node.kubelet is not None for node in network.nodes.values()),
-    "kube-proxy-config.json": lambda network: any(node.kube_proxy is not None for node in network.nodes.values()),
+    "kube-proxy-config.json": lambda network: any(
+        node.kube_proxy is not None for node in network.nodes.values()
+    ),
     "logs": lambda network: any(node.log_lines for node in network.nodes.values()),
 }
 """What a ``node/<source>`` need of a check asks for; another name asks for any node's state."""
@@ -137,4 +142,5 @@ def has_source(network: Network, need: str) -> bool:
     area, _, name = need.partition("/")
     if area == "api":
         return network.cluster.has(name)
-    return NODE_SOURCES.get(name, lambda one: bool(one.nodes))(network)
+    known = NODE_SOURCES.get(name)
+    return known(network) if known is not None else bool(network.nodes)

@@ -49,5 +49,7 @@ def walk_promises(network: Network, promises: Sequence[Promise], progress: Progr
 
 def _questions(judged: Judged) -> tuple[str, ...]:
     asked = dict.fromkeys(question for branch in judged.undecided for question in branch.assumptions)
-    asked |= dict.fromkeys(b.end.last.text for b in judged.undecided if b.disposition is Disposition.INSUFFICIENT_INFO)
+    asked |= dict.fromkeys(
+        b.end.last.text for b in judged.undecided if b.disposition is Disposition.INSUFFICIENT_INFO
+    )
     return tuple(asked)

@@ -36,7 +36,9 @@ def explain_answer(network: Network, flow: Flow, answer: Answer) -> WhyCause | N
 
 def explain_branch(network: Network, flow: Flow, branch: Branch) -> WhyCause | None:
     """The cause of one failing branch."""
-    promise = Promise("asked", flow, ObjectRef("Flow", "", str(flow)), ObjectRef("Flow", "", str(flow)), None, str(flow))
+    promise = Promise(
+        "asked", flow, ObjectRef("Flow", "", str(flow)), ObjectRef("Flow", "", str(flow)), None, str(flow)
+    )
     broken = locate(network, promise, branch)
     group = Group(broken.key, broken, (promise,))
     crashed: list[CrashedCheck] = []

@@ -8,7 +8,6 @@ from dataclasses import replace
 import msgspec
 
 from podpath.model.addr import is_v4
-
 from podpath.model.linux.link import Link
 from podpath.model.linux.neighbor import FdbEntry, Neighbor
 from podpath.model.linux.netfilter import Chain, Rule, Table
@@ -182,14 +181,21 @@ def apply_edits(network: Network, edits: tuple[Edit, ...]) -> Network:
 def _changed(netns: Netns, edit: Edit) -> Netns:
     match edit:
         case SetSysctl(key=key, value=value):
-            return netns if netns.sysctls is None else replace(netns, sysctls=netns.sysctls.with_value(key, value))
+            return (
+                netns
+                if netns.sysctls is None
+                else replace(netns, sysctls=netns.sysctls.with_value(key, value))
+            )
         case SetChainPolicy(table=table, chain=chain, policy=policy):
             return _with_chain(netns, table, chain, lambda c: c.with_policy(policy))
         case InsertRule(table=table, chain=chain, rule=rule, position=at):
             return _with_chain(netns, table, chain, lambda c: c.with_rules(_inserted(c.rules, rule, at)))
         case DeleteRule(table=table, chain=chain, rule=rule):
             return _with_chain(
-                netns, table, chain, lambda c: c.with_rules(tuple(r for r in c.rules if r is not rule and r != rule))
+                netns,
+                table,
+                chain,
+                lambda c: c.with_rules(tuple(r for r in c.rules if r is not rule and r != rule)),
             )
         case AddRoute(route=route):
             return _with_routes(netns, route, None)
@@ -225,7 +231,8 @@ def _inserted(rules: tuple[Rule, ...], rule: Rule, position: int) -> tuple[Rule,
 
 def _with_chain(netns: Netns, table: str, chain: str, change: Callable[[Chain], Chain]) -> Netns:
     tables = tuple(
-        t.with_chain(change(t.chains[chain])) if table_id(t) == table and chain in t.chains else t for t in netns.tables
+        t.with_chain(change(t.chains[chain])) if table_id(t) == table and chain in t.chains else t
+        for t in netns.tables
     )
     return replace(netns, tables=tables)
 

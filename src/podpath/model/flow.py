@@ -10,7 +10,17 @@ from podpath.model.addr import format_addr, is_v4
 from podpath.model.refs import NetnsId
 
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
-PROTOCOL_NAMES = {ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPV6: "icmpv6", SCTP: "sctp", 4: "ipencap", 41: "ipv6", 47: "gre", 50: "esp"}
+PROTOCOL_NAMES = {
+    ICMP: "icmp",
+    TCP: "tcp",
+    UDP: "udp",
+    ICMPV6: "icmpv6",
+    SCTP: "sctp",
+    4: "ipencap",
+    41: "ipv6",
+    47: "gre",
+    50: "esp",
+}
 PROTOCOL_NUMBERS = {"tcp": TCP, "udp": UDP, "sctp": SCTP, "icmp": ICMP, "icmpv6": ICMPV6}
 
 EPHEMERAL_PORT = 51234
@@ -88,4 +98,5 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """``10.244.0.7:51234 -> 10.96.0.1:443 tcp``."""
-        return f"{endpoint_text(self.src, self.sport)} -> {endpoint_text(self.dst, self.dport)} {protocol_name(self.protocol)}"
+        ends = f"{endpoint_text(self.src, self.sport)} -> {endpoint_text(self.dst, self.dport)}"
+        return f"{ends} {protocol_name(self.protocol)}"

@@ -52,9 +52,10 @@ STATUSES = frozenset({"NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED"})
 
 
 def _proto(option: Option) -> Match:
-    if not protocol(option.value):
+    kind = protocol(option.value)
+    if not kind:
         raise ValueError("0 is no protocol of a connection")
-    return CtFieldMatch("proto", option.value, option.negate)
+    return CtFieldMatch("proto", str(kind), option.negate)  # iptables-save prints the number
 
 
 def _status(option: Option) -> Match:

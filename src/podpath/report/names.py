@@ -11,8 +11,11 @@ from podpath.model.kube.cluster import Cluster
 from podpath.model.network import Network
 from podpath.model.refs import NetnsId, ObjectRef
 
-_V4 = re.compile(r"(?<![\w.:/-])(\d{1,3}(?:\.\d{1,3}){3})(:\d+)?(?![\w./]|-\d)")
-"""An IPv4 address in running text, with a port perhaps; no prefix, no part of a name."""
+_ADDRESS = re.compile(
+    r"(?<![\w.:/-])(\d{1,3}(?:\.\d{1,3}){3})(?::\d+(?:/(?:tcp|udp|sctp))?)?(?![\w./]|-\d)"
+    r"|(?<![\w.:/\[-])((?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})(?![\w:/.])"
+)
+"""An address in running text, of IPv4 with a port perhaps; no prefix, no part of a name."""
 
 
 class Names:
@@ -92,9 +95,9 @@ class Names:
 
         def named(match: re.Match[str]) -> str:
             try:
-                name = self.addr(parse_addr(match[1]))
+                name = self.addr(parse_addr(match[1] or match[2]))
             except ValueError:
-                return match[0]
+                return match[0]  # a MAC address, a number like 999.1.1.1
             return f"{match[0]} ({name})" if name and name not in text else match[0]
 
-        return _V4.sub(named, text)
+        return _ADDRESS.sub(named, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from podpath.diagnosis.why import WhyCause
 from podpath.model.addr import format_addr
@@ -20,6 +21,17 @@ MOST_FAILURES = 3
 LEGS = {"reply": "the reply", "data": "full-size data", "data icmp": "the ICMP error about it"}
 
 
+class Asked(NamedTuple):
+    """The question in names, and what was chosen where they left a choice."""
+
+    src: str = ""
+    dst: str = ""
+    notes: tuple[str, ...] = ()
+
+
+NOT_NAMED = Asked()
+
+
 class WhyReport:
     """Draws one answer."""
 
@@ -29,12 +41,10 @@ class WhyReport:
         names: Names,
         style: Style,
         *,
+        asked: Asked = NOT_NAMED,
         cause: WhyCause | None = None,
         fix: Fix | None = None,
-        src: str = "",
-        dst: str = "",
         undo: Undo | None = None,
-        notes: Sequence[str] = (),
     ) -> None:
         self.answer = answer
         self.names = names
@@ -42,9 +52,9 @@ class WhyReport:
         self.cause = cause
         self.fix = fix
         self.undo = undo
-        self.notes = notes
+        self.asked = asked
         choices = {(b.traces[0].packet.dst, b.traces[0].packet.dport) for b in answer.branches if b.traces}
-        self.drawing = TraceDrawing(names, style, backends=len(choices), src=src, dst=dst)
+        self.drawing = TraceDrawing(names, style, backends=len(choices), src=asked.src, dst=asked.dst)
 
     def lines(self) -> list[str]:
         """The whole answer."""
@@ -53,7 +63,7 @@ class WhyReport:
         if self.cause is not None and self.cause.as_designed is not None:
             said = f"It fails by design: {printable(self.cause.as_designed.text)}."
         lines = [self.style.paint(role, line) for line in self.style.wrap(said)]
-        for note in self.notes:
+        for note in self.asked.notes:
             lines += [self.style.paint("dim", line) for line in self.style.wrap(f"({printable(note)})")]
         lines.append("")
         for index, group in enumerate(self._groups()):

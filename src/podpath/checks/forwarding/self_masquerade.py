@@ -14,7 +14,7 @@ from podpath.model.edit import DeleteRule, InsertRule, table_id
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux import nftables as nf
 from podpath.model.linux import xtables as xt
-from podpath.model.linux.netfilter import Rule, Table
+from podpath.model.linux.netfilter import Chain, Rule, Table
 from podpath.model.network import Netns
 from podpath.model.trace import Step
 
@@ -72,8 +72,8 @@ def mark_clobber(case: Case) -> Explained | None:
         chain = _chain_of(table, rule)
         said = f' ("{rule.comment}")' if rule.comment else ""
         return Explained(
-            f"{netns.node} loses kube-proxy's mark {bit:#x}: a rule in {chain} of table {table.name}{said} sets the whole mark, "
-            "so Service traffic that must be masqueraded is not",
+            f"{netns.node} loses kube-proxy's mark {bit:#x}: a rule in {chain} of table {table.name}{said} sets the "
+            "whole mark, so Service traffic that must be masqueraded is not",
             "sets the whole mark, kube-proxy's bit with it",
             ((DeleteRule(netns.id, table_id(table), chain, rule),),),
             "delete the rule, or let it set its own bits only (--set-xmark value/mask)",
@@ -138,7 +138,8 @@ def self_masquerade_missing(case: Case) -> Explained | None:
 
     ## Often confused with
 
-    hairpin-off (the translation is complete, the bridge port does not send the frame back), mark-clobber (the mark is set and lost).
+    hairpin-off (the translation is complete, the bridge port does not send the frame back), mark-clobber (the mark
+    is set and lost).
     """
     packet = case.step.packet or case.trace.packet
     found = translator(case)
@@ -147,13 +148,13 @@ def self_masquerade_missing(case: Case) -> Explained | None:
     netns, translation = found
     if translation.step.rule is None or translation.before.src != translation.after.dst:
         return None
-    edits = _own_mark(netns, translation, packet.src) or _own_masquerade(netns, packet.src)
+    marks, own = _own_marks(netns, translation), _own_masquerade(netns, packet.src)
     state = told(case.network, "kube-proxy", netns.node)
     return Explained(
         f"Pods of {netns.node} that reach themselves through a Service get their own address as the source: "
         "kube-proxy's masquerade for that is missing",
         "the source is the Pod's own address",
-        (edits,) if edits else (),
+        tuple(edits for edits in (marks, own) if edits),
         f"restart kube-proxy on {netns.node}: it writes the rule again",
         (restart(case.network, "kube-proxy", netns.node),),
         "low: connections that stand are not touched",
@@ -164,20 +165,29 @@ def self_masquerade_missing(case: Case) -> Explained | None:
     )
 
 
-def _own_mark(netns: Netns, translation: Translation, addr: int) -> tuple[InsertRule, ...]:
-    """The line that kube-proxy writes before the DNAT of each endpoint (iptables mode)."""
-    step = translation.step
-    table = next((one for one in netns.tables if table_id(one) == step.table), None)
-    if (
-        table is None
-        or "KUBE-MARK-MASQ" not in table.chains
-        or owner_of(step.table, step.chain) != KUBE_PROXY
-    ):
+def _own_marks(netns: Netns, translation: Translation) -> tuple[InsertRule, ...]:
+    """The line that kube-proxy writes before the DNAT of each endpoint (iptables mode), for all that lack it."""
+    table = next((one for one in netns.tables if table_id(one) == translation.step.table), None)
+    if table is None or "KUBE-MARK-MASQ" not in table.chains:
         return ()
-    own = Prefix(addr, ALL_BITS)
-    text = f"-A {step.chain} -s {own} -j KUBE-MARK-MASQ"
-    rule = Rule(0, text, (xt.AddressMatch("src", own), nl.Jump("KUBE-MARK-MASQ")))
-    return (InsertRule(netns.id, step.table, step.chain, rule, 0),)
+    edits = []
+    for chain in table.chains.values():
+        for addr in _unmarked(chain) if owner_of(table_id(table), chain.name) == KUBE_PROXY else ():
+            own = Prefix(addr, ALL_BITS)
+            items = (xt.AddressMatch("src", own), nl.Jump("KUBE-MARK-MASQ"))
+            rule = Rule(0, f"-A {chain.name} -s {own} -j KUBE-MARK-MASQ", items)
+            edits.append(InsertRule(netns.id, table_id(table), chain.name, rule, 0))
+    return tuple(edits)
+
+
+def _unmarked(chain: Chain) -> Iterator[int]:
+    """The addresses that a chain translates to, without the mark for what comes from them."""
+    for rule in chain.rules:
+        for item in rule.items:
+            if isinstance(item, nl.Dnat) and item.addr is not None:
+                own = xt.AddressMatch("src", Prefix(item.addr[0], ALL_BITS))
+                if not any(own in other.items for other in chain.rules):
+                    yield item.addr[0]
 
 
 def _own_masquerade(netns: Netns, addr: int) -> tuple[InsertRule, ...]:

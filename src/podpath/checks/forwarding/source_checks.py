@@ -64,7 +64,8 @@ def rp_filter_strict_asymmetric(case: Case) -> Explained | None:
         f"{case.node} drops what comes in by {dev}: rp_filter is strict there, and {way}",
         "the source is not reached by the device that the packet came in by",
         tuple(one for one in alternatives if one),
-        risk=f"low (loose still refuses sources with no way back); to keep it: net.ipv4.conf.{dev}.rp_filter = 2 in /etc/sysctl.d",
+        risk="low: loose still refuses sources with no way back; "
+        f"to keep it, net.ipv4.conf.{dev}.rp_filter = 2 in a file of /etc/sysctl.d",
         evidence=evidence,
     )
 
@@ -105,7 +106,8 @@ def lb_ip_on_kube_ipvs0(case: Case) -> Explained | None:
     patch = f'{{"status":{{"loadBalancer":{{"ingress":[{{"ip":"{addr}","ipMode":"Proxy"}}]}}}}}}'
     edit = PatchObject(service.ref, patch, f"let the balancer of {service.ref.short} report ipMode Proxy")
     return Explained(
-        f"{case.node} drops what the load balancer {addr} of Service {service.ref.short} sends: the address is its own, on {IPVS_DEVICE}",
+        f"{case.node} drops what the load balancer {addr} of Service {service.ref.short} sends: "
+        f"the address is its own, on {IPVS_DEVICE}",
         "the balancer's address is the node's own",
         ((edit,),),
         risk="low: nodes then send traffic for that address to the balancer instead of short-cutting it",

@@ -17,7 +17,14 @@ from podpath.model.linux.nftables import NftSet, Statement
 from podpath.model.linux.xtables import Match
 from podpath.model.origin import Origin
 
-PRIORITIES: Mapping[str, int] = {"raw": -300, "mangle": -150, "nat-dst": -100, "filter": 0, "security": 50, "nat-src": 100}
+PRIORITIES: Mapping[str, int] = {
+    "raw": -300,
+    "mangle": -150,
+    "nat-dst": -100,
+    "filter": 0,
+    "security": 50,
+    "nat-src": 100,
+}
 """include/uapi/linux/netfilter_ipv4.h, enum nf_ip_hook_priorities."""
 CONNTRACK_PRIORITY = -200
 
@@ -30,44 +37,54 @@ XT_CHAINS: Mapping[str, str] = {
 }
 """Built-in chains of iptables and the hook each stands for."""
 
+
 def xt_priority(table: str, chain: str) -> int:
     """The priority at which a built-in chain of an iptables table is registered."""
     if table == "nat":
         return PRIORITIES["nat-dst" if chain in ("PREROUTING", "OUTPUT") else "nat-src"]
     return PRIORITIES[table]
 
+
 class Accept(msgspec.Struct, frozen=True, gc=False):
     """End this base chain; later base chains and hooks still run."""
+
 
 class Drop(msgspec.Struct, frozen=True, gc=False):
     """The end of the packet, silently."""
 
+
 class Return(msgspec.Struct, frozen=True, gc=False):
     """Back to the calling chain; in a base chain its policy."""
 
+
 class Continue(msgspec.Struct, frozen=True, gc=False):
     """No verdict; the next item or rule (nft ``continue``; iptables without ``-j``)."""
+
 
 class Jump(msgspec.Struct, frozen=True, gc=False):
     """Call a chain."""
 
     chain: str
 
+
 class Goto(msgspec.Struct, frozen=True, gc=False):
     """Go to a chain; its end resumes in the caller of the chain that holds the goto."""
 
     chain: str
+
 
 class Reject(msgspec.Struct, frozen=True, gc=False):
     """Drop, and tell the sender. ``how`` as iptables names it: icmp-port-unreachable, tcp-reset ..."""
 
     how: str = "icmp-port-unreachable"
 
+
 class SetMark(msgspec.Struct, frozen=True, gc=False):
     """``mark = (mark & ~mask) ^ value`` (xt_MARK --set-xmark)."""
 
     value: int
     mask: int = 0xFFFFFFFF
+
 
 class SetConnmark(msgspec.Struct, frozen=True, gc=False):
     """xt_CONNMARK: ``op`` set, save (packet to connection) or restore (connection to packet)."""
@@ -78,12 +95,14 @@ class SetConnmark(msgspec.Struct, frozen=True, gc=False):
     nfmask: int = 0xFFFFFFFF
     ctmask: int = 0xFFFFFFFF
 
+
 class Dnat(msgspec.Struct, frozen=True, gc=False):
     """Destination NAT of the first packet. Address None keeps the address, port None keeps the port."""
 
     addr: tuple[int, int] | None
     port: tuple[int, int] | None = None
     options: str = ""
+
 
 class Snat(msgspec.Struct, frozen=True, gc=False):
     """Source NAT to a given address."""
@@ -92,24 +111,29 @@ class Snat(msgspec.Struct, frozen=True, gc=False):
     port: tuple[int, int] | None = None
     options: str = ""
 
+
 class Masquerade(msgspec.Struct, frozen=True, gc=False):
     """Source NAT to the address of the leaving device."""
 
     port: tuple[int, int] | None = None
     options: str = ""
 
+
 class Redirect(msgspec.Struct, frozen=True, gc=False):
     """Destination NAT to this machine."""
 
     port: tuple[int, int] | None = None
+
 
 class Netmap(msgspec.Struct, frozen=True, gc=False):
     """Replace the network part of the destination (PREROUTING, OUTPUT) or source."""
 
     to: Prefix
 
+
 class Notrack(msgspec.Struct, frozen=True, gc=False):
     """The packet is not tracked, so never translated."""
+
 
 class Tproxy(msgspec.Struct, frozen=True, gc=False):
     """Hand the packet to a local socket; drop when there is none."""
@@ -119,21 +143,25 @@ class Tproxy(msgspec.Struct, frozen=True, gc=False):
     mark: int = 0
     mask: int = 0
 
+
 class Queue(msgspec.Struct, frozen=True, gc=False):
     """A program decides."""
 
     number: str
     bypass: bool = False
 
+
 class Noop(msgspec.Struct, frozen=True, gc=False):
     """A target or statement that lets the packet go on as it is: LOG, NFLOG, counter, TCPMSS, CT --helper."""
 
     name: str
 
+
 class UnknownTarget(msgspec.Struct, frozen=True, gc=False):
     """A target that was not understood: the packet's fate is unknown from here."""
 
     text: str
+
 
 Target = (
     Accept
@@ -159,6 +187,7 @@ Target = (
 
 Item = Match | Statement | Target
 
+
 class Rule(msgspec.Struct, frozen=True, gc=False):
     """A rule: ``items`` from left to right. ``line`` is in the file of its table, ``text`` as printed."""
 
@@ -168,6 +197,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     comment: str = ""
     unknown: str = ""
     """What was not understood of it; the rest is still in ``items``, with an unknown match in its place."""
+
 
 class Base(msgspec.Struct, frozen=True, gc=False):
     """What makes a chain a base chain."""
@@ -179,6 +209,7 @@ class Base(msgspec.Struct, frozen=True, gc=False):
     """filter, nat or route."""
     policy: str = "accept"
     devices: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, eq=False)
 class Chain:
@@ -205,6 +236,7 @@ class Chain:
         base = self.base and msgspec.structs.replace(self.base, policy=policy)
         rules = self
         return Chain(self.name, lambda: rules.rules, base, self.line, self.text)
+
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -240,7 +272,11 @@ class Table:
     def with_chain(self, chain: Chain) -> Table:
         """A copy in which one chain is replaced."""
         return Table(
-            self.backend, self.family, self.name, self.file, {**self.chains, chain.name: chain}, self.sets, self.order
+            self.backend,
+            self.family,
+            self.name,
+            self.file,
+            {**self.chains, chain.name: chain},
+            self.sets,
+            self.order,
         )
-
-__all__ = ["NOWHERE"]

@@ -56,7 +56,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
 
 
 class CtKey(msgspec.Struct, frozen=True, gc=False):
-    """``ct [original|reply] KEY``: state, status, mark, direction, saddr, daddr, proto-src, proto-dst, zone, expiration, id."""
+    """``ct [original|reply] KEY``: state, status, mark, direction, saddr, daddr, proto-src, proto-dst, zone, id ..."""
 
     key: str
     direction: str = ""
@@ -179,7 +179,7 @@ class Mangle(msgspec.Struct, frozen=True):
 
 
 class NftNat(msgspec.Struct, frozen=True):
-    """``dnat``, ``snat``, ``masquerade``, ``redirect`` with expressions. ``addr`` may be a Concat of address and port."""
+    """``dnat``, ``snat``, ``masquerade``, ``redirect``; ``addr`` may be a Concat of address and port."""
 
     kind: str
     addr: Expr | None = None
@@ -188,7 +188,7 @@ class NftNat(msgspec.Struct, frozen=True):
 
 
 class NftReject(msgspec.Struct, frozen=True, gc=False):
-    """``reject [with icmp|icmpv6|icmpx|tcp reset]``: ``how`` in iptables' words (icmp-port-unreachable, tcp-reset ...)."""
+    """``reject [with ...]``: ``how`` in iptables' words (icmp-port-unreachable, tcp-reset ...)."""
 
     how: str = "icmp-port-unreachable"
 

@@ -35,7 +35,9 @@ class Sysctls:
     def origin(self, key: str) -> Origin:
         """The line that states the key; without a line the key itself is the text."""
         value = self.values.get(key)
-        return Origin(self.file, self.lines.get(key, 0), f"{key} = {value}" if value is not None else f"{key} (absent)")
+        return Origin(
+            self.file, self.lines.get(key, 0), f"{key} = {value}" if value is not None else f"{key} (absent)"
+        )
 
     def with_value(self, key: str, value: str) -> Sysctls:
         """A copy in which the key has another value. ``ip_forward`` copies to every device, as the kernel does."""
@@ -46,7 +48,9 @@ class Sysctls:
             prefix = "net.ipv4.conf."
             values |= {k: value for k in values if k.startswith(prefix) and k.endswith(".forwarding")}
         if key == "net.ipv6.conf.all.forwarding":
-            values |= {k: value for k in values if k.startswith("net.ipv6.conf.") and k.endswith(".forwarding")}
+            values |= {
+                k: value for k in values if k.startswith("net.ipv6.conf.") and k.endswith(".forwarding")
+            }
         return Sysctls(self.file, values, self.lines)
 
 

@@ -88,7 +88,7 @@ class CtStateMatch(msgspec.Struct, frozen=True, gc=False):
 
 
 class CtTupleMatch(msgspec.Struct, frozen=True, gc=False):
-    """``--ctorigsrc`` and its siblings. ``which``: origsrc origdst replsrc repldst origsrcport origdstport replsrcport repldstport."""
+    """``--ctorigsrc`` and its siblings. ``which``: origsrc origdst replsrc repldst, or these with ``port`` behind."""
 
     which: str
     prefix: Prefix | None = None
@@ -97,7 +97,7 @@ class CtTupleMatch(msgspec.Struct, frozen=True, gc=False):
 
 
 class CtFieldMatch(msgspec.Struct, frozen=True, gc=False):
-    """``--ctdir``, ``--ctproto``, ``--ctstatus``, ``--ctexpire``: ``which`` dir, proto, status, expire; the value as printed."""
+    """``--ctdir`` and its siblings: ``which`` is dir, proto, status or expire; the value as printed."""
 
     which: str
     value: str
@@ -131,7 +131,7 @@ class StatisticMatch(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecentMatch(msgspec.Struct, frozen=True, gc=False):
-    """``-m recent``: op set, rcheck, update, remove. ``set`` is always true; the rest depend on a list we may not see."""
+    """``-m recent``: op set, rcheck, update, remove. ``set`` is always true; the rest depend on a list."""
 
     op: str
     name: str
