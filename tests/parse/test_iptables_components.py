@@ -20,6 +20,7 @@ from podpath.model.linux.xtables import (
     SocketMatch,
     StatisticMatch,
 )
+from podpath.model.origin import Unrecognized
 from podpath.parse.ipset_save import parse_ipset_save
 from podpath.parse.iptables_rule import compile_rule
 from podpath.parse.iptables_save import count_unrecognized, parse_iptables_save, scan_unknown
@@ -482,7 +483,7 @@ def test_a_rule_means_what_its_component_meant(line, items):
 
 
 def test_nothing_in_a_bundle_of_a_real_cluster_is_unknown(packed_bundle):
-    unknown = []
+    unknown: list[Unrecognized] = []
     with tarfile.open(packed_bundle) as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]

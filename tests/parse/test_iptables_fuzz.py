@@ -14,7 +14,8 @@ from podpath.parse.iptables_rule import compile_rule
 from podpath.parse.iptables_save import count_unrecognized, parse_iptables_save, scan_unknown
 
 OPTIONS = sorted(
-    {option for module in (*MODULES.values(), *TARGETS.values()) for option in module.values}
+    {option for module in MODULES.values() for option in module.values}
+    | {option for target in TARGETS.values() for option in target.values}
     | {
         "-s",
         "-d",

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from podpath.model.linux.ipset import IpSet
+from podpath.model.linux.netfilter import Base
 from podpath.parse.ipset_save import parse_ipset_save
 from podpath.parse.iptables_rule import compile_rule
 from podpath.parse.iptables_save import count_unrecognized, parse_iptables_save
@@ -239,8 +240,8 @@ def test_built_in_chains_and_policies_are_as_they_were_set(loaded):
     )
     (table,), lost = parse_iptables_save(dump, "dump", backend=backend, family=family)
     assert lost == ()
-    assert table.chains["FORWARD"].base.policy == "drop"
-    assert table.chains["INPUT"].base.policy == "accept"
+    assert table.chains["FORWARD"].base == Base("forward", 0, policy="drop")
+    assert table.chains["INPUT"].base == Base("input", 0)
     assert table.chains["X"].base is None
     assert len(table.chains["FORWARD"].rules) == 1
 

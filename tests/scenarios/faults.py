@@ -286,23 +286,13 @@ def isolated_ports(files: Files) -> None:
 
 def rp_filter(files: Files) -> None:
     sysctl(files, "n1", "net.ipv4.conf.all.rp_filter", "1")
-    edit_json(
+    change_entries(
         files,
         "nodes/n1/ip-route.json",
-        lambda routes: [
-            {
-                "type": "unicast",
-                "dst": "10.244.2.0/25",
-                "gateway": "172.30.0.13",
-                "dev": "eth0",
-                "table": "main",
-                "protocol": "static",
-                "scope": "global",
-                "flags": [],
-            },
-            *routes,
-        ],
+        lambda r: r["dst"] == "10.244.2.0/24",
+        lambda r: r.update(gateway="172.30.0.13", dev="eth0", flags=[]),
     )
+
 
 
 FAULTS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import msgspec
@@ -181,7 +182,7 @@ def _tables(reader: Reader) -> tuple[tuple[Table, ...], tuple[str, ...]]:
             unread.append(plain)
     native = reader.text("nft-list-ruleset.json")
     if native is not None:
-        tables += _native(reader, native, {(table.family, table.name) for table in tables if table.backend == "nft"})
+        tables = _native(reader, native, tables)
     elif reader.folder.count("/") == 1:
         unread.append("nft-list-ruleset.json")
     return tuple(tables), tuple(unread)
@@ -191,12 +192,17 @@ def _iptables(backend: str, family: str) -> Parser[tuple[Table, ...]]:
     return lambda text, file: parse_iptables_save(text, file, backend=backend, family=family)
 
 
-def _native(reader: Reader, text: str, known: set[tuple[str, str]]) -> list[Table]:
+def _native(reader: Reader, text: str, tables: list[Table]) -> list[Table]:
+    """The tables of iptables with those of nft. Those that iptables keeps in nf_tables take their place in nft's list:
+    it is the order in which tables were made."""
     file = f"{reader.folder}/nft-list-ruleset"
     try:
         ruleset = parse_nft_json(text, f"{file}.json", reader.text("nft-list-ruleset"), file)
     except ParseError as error:
         reader.lost.append(Unrecognized(Origin(f"{file}.json", 0), str(error)))
-        return []
+        return tables
     reader.lost += ruleset.unrecognized
-    return [*ruleset.tables, *(table for table in ruleset.lossy if (table.family, table.name) not in known)]
+    orders = {(table.family, table.name): table.order for table in ruleset.lossy}
+    known = {(table.family, table.name) for table in tables if table.backend == "nft"}
+    placed = [replace(t, order=orders.get((t.family, t.name), t.order)) if t.backend == "nft" else t for t in tables]
+    return [*placed, *ruleset.tables, *(table for table in ruleset.lossy if (table.family, table.name) not in known)]

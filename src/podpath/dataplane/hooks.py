@@ -16,7 +16,7 @@ from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, translate
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.flow import UDP
 from podpath.model.linux import netfilter as nl
-from podpath.model.linux.netfilter import CONNTRACK_PRIORITY, Chain, Table
+from podpath.model.linux.netfilter import CONNTRACK_PRIORITY, Base, Chain, Table
 from podpath.model.linux.xtables import CtState
 from podpath.model.network import Netns
 from podpath.model.trace import Disposition, Step, Symptom
@@ -32,6 +32,8 @@ class Station(NamedTuple):
     kind: str
     """chain, conntrack or nat."""
     chains: tuple[tuple[Table, Chain], ...] = ()
+    other_order: tuple[tuple[Table, Chain], ...] = ()
+    """The same chains in the other order they may stand in, where a dump does not show which."""
 
 
 _STATIONS: WeakKeyDictionary[Netns, dict[tuple[str, bool], tuple[Station, ...]]] = WeakKeyDictionary()
@@ -52,22 +54,36 @@ def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
     if not any(table.base_chains for table in tables):
         return ()
     found: list[Station] = []
-    nat: list[tuple[int, Table, Chain]] = []
+    nat: list[tuple[Table, Chain, Base]] = []
     for table in tables:
         for chain in table.base_chains:
             base = chain.base
             if base is None or base.hook != hook or (base.policy == "accept" and not chain.rules):
                 continue
             if base.type == "nat":
-                nat.append((base.priority, table, chain))
+                nat.append((table, chain, base))
             else:
                 found.append(Station(base.priority, "chain", ((table, chain),)))
+    found.sort(key=lambda station: (station.priority, *_newest_first(station.chains[0][0])))
     if hook in TRACKING_HOOKS:
         found.append(Station(CONNTRACK_PRIORITY, "conntrack"))
     if hook != "forward":
-        nat.sort(key=lambda item: item[0])
-        found.append(Station(-100 if hook in DST_HOOKS else 100, "nat", tuple((table, chain) for _, table, chain in nat)))
+        found.append(_nat_station(nat, hook))
     return tuple(sorted(found, key=lambda station: station.priority))
+
+
+def _newest_first(table: Table) -> tuple[bool, int]:
+    """Of chains of one priority the one that was registered last runs first (nf_hook_entries_grow); nft lists tables in
+    the order they were made, and when a table of x_tables was made no dump shows."""
+    return table.backend == "legacy", -table.order
+
+
+def _nat_station(nat: list[tuple[Table, Chain, Base]], hook: str) -> Station:
+    """The NAT hook with its chains; where one of x_tables stands beside others of its priority, in both orders."""
+    first = sorted(nat, key=lambda item: (item[2].priority, *_newest_first(item[0])))
+    then = sorted(nat, key=lambda item: (item[2].priority, item[0].backend != "legacy", -item[0].order))
+    orders = [tuple((table, chain) for table, chain, _ in order) for order in (first, then)]
+    return Station(-100 if hook in DST_HOOKS else 100, "nat", orders[0], orders[1] if orders[0] != orders[1] else ())
 
 
 def run_hook(walk: Walk, hook: str) -> Outcome:
@@ -154,7 +170,7 @@ def _nat(walk: Walk, hook: str, station: Station) -> Outcome:
 
 def _first_packet(walk: Walk, hook: str, station: Station, view: CtView) -> Outcome:
     """The NAT rules: the first chain that sets a mapping up wins."""
-    for table, chain in station.chains:
+    for table, chain in _in_order(walk, hook, station):
         ruling = run_base_chain(table, chain, walk)
         if isinstance(ruling.target, nl.Dnat | nl.Snat | nl.Masquerade | nl.Redirect | nl.Netmap):
             return _map(walk, hook, table, ruling, view)
@@ -162,6 +178,12 @@ def _first_packet(walk: Walk, hook: str, station: Station, view: CtView) -> Outc
         if outcome is Outcome.END:
             return outcome
     return Outcome.NEXT
+
+
+def _in_order(walk: Walk, hook: str, station: Station) -> tuple[tuple[Table, Chain], ...]:
+    if station.other_order and walk.decider.suppose(f"were the NAT rules of iptables-legacy at {hook} of {walk.netns.folder} loaded last"):
+        return station.other_order
+    return station.chains
 
 
 def _map(walk: Walk, hook: str, table: Table, ruling: Ruling, view: CtView) -> Outcome:

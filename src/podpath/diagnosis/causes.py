@@ -169,7 +169,7 @@ def _untranslated(network: Network, promise: Promise, branch: Branch) -> tuple[N
         cluster.services_by_cluster_ip.get(flow.dst)
         or cluster.services_by_node_port[flow.dport, flow.protocol]
     )
-    text = f"{endpoint_text(flow.dst, flow.dport)} ({service.meta.namespace}/{service.meta.name}) is not translated here"
+    text = f"{endpoint_text(flow.dst, flow.dport)} ({service.ref.short}) is not translated here"
     step = Step(
         hook.upper(),
         text,
@@ -209,8 +209,9 @@ def _wrong_target(request: Trace, branch: Branch) -> tuple[NetnsId, Step]:
 
 
 def _translator(network: Network, branch: Branch, step: Step) -> tuple[NetnsId, Step]:
-    """The node that translated the request and should have translated the reply; where a bridge hid the reply from
-    iptables, that switch is the step.
+    """The node that translated the request and should have translated the reply.
+
+    Where a bridge hid the reply from iptables, that switch is the step.
     """
     translated = next(
         (

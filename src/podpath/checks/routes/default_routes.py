@@ -120,10 +120,8 @@ def pod_no_default_route(case: Case) -> Explained | None:
         if not wrong or route is None or gateway is None or gateway_is_routed(case):
             return None
         edits = (ReplaceRoute(case.netns.id, route, gateway),)
-        message, evidence = (
-            f"sends everything to a gateway that nobody has ({route_text(route)})",
-            (route.origin,),
-        )
+        message = f"sends everything to a gateway that nobody has ({route_text(route)})"
+        evidence = route.origin
     _, namespace, name = case.netns.id.split("/", 2)
     return Explained(
         f"Pod {namespace}/{name} on {case.node} {message}",
