@@ -1,11 +1,14 @@
-"""Prints the generated pages of this folder: ``packet-path.md`` and ``checks/``. Run as ``python docs/build.py``.
+"""Prints what documentation can be printed: ``packet-path.md``, ``checks/`` and the runs in the README.
 
-A test holds that what is committed is what this prints.
+Run as ``python docs/build.py``. A test holds that what is committed is what this prints.
 """
 
 from __future__ import annotations
 
+import os
 import pathlib
+import re
+import subprocess
 import sys
 import textwrap
 
@@ -59,6 +62,24 @@ def check_pages() -> dict[str, str]:
     return found
 
 
+RUN = re.compile(r"```console\n(?:<!-- run: (?P<first>[^\n]+) -->|\$ (?P<again>podpath (?:check|why) tests/[^\n]+)\n.*?)\n```", re.S)
+"""A block of the README that holds a run: its first line is the command."""
+
+
+def readme() -> str:
+    """The README with its runs drawn anew."""
+    text = (HERE.parent / "README.md").read_text("utf-8")
+    return RUN.sub(lambda block: f"```console\n{_run(block['first'] or block['again'])}\n```", text)
+
+
+def _run(command: str) -> str:
+    env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "110", "PYTHONHASHSEED": "0"}
+    words = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=HERE.parent, env=env, check=False)  # noqa: S603
+    shown = re.sub(r" in \d+\.\d s,", " in half a second,", done.stdout.rstrip())
+    return f"$ {command}\n{shown}"
+
+
 def generated() -> dict[str, str]:
     """Every generated page by its path in this folder."""
     return {
@@ -76,6 +97,7 @@ def main() -> int:
             old.unlink()
     for name, text in wanted.items():
         (HERE / name).write_text(text, encoding="utf-8")
+    (HERE.parent / "README.md").write_text(readme(), encoding="utf-8")
     sys.stdout.write(f"{len(wanted)} pages\n")
     return 0
 

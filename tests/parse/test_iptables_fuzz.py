@@ -132,7 +132,7 @@ def test_the_quick_way_is_the_only_way_for_what_kube_proxy_writes(texts):
 
 DUMP_LINES = st.one_of(
     st.sampled_from(
-        ["*filter", "*nat", "*", "COMMIT", "# x", "", " ", ":INPUT ACCEPT [0:0]", ":KUBE-A - [0:0]", ":KUBE-B - [1:2]",
+        ["*filter", "*nat", "*", "COMMIT", "# x", "", " ", ":INPUT ACCEPT [0:0]", ":DNAT - [0:0]", ":KUBE-A - [0:0]", ":KUBE-B - [1:2]",
          ":KUBE-A - [0:0]\r", "-N KUBE-C", "-P INPUT DROP", "-I INPUT -p tcp", "-I KUBE-A 2 -j DROP", "-A INPUT", ":", ": -"]
     ),
     st.tuples(st.sampled_from(["-A INPUT ", "-A KUBE-A ", "[1:2] -A KUBE-A ", "-A NEW "]), token_soup).map("".join),

@@ -161,7 +161,7 @@ class TestBrokenItems:
             {"kind": "Pod"},
             7,
             pod("bad", spec={"nodeName": 7}),
-            pod("bad", status={"podIPs": [{"ip": "10.0.0.256"}]}),
+            pod("bad", spec={"dnsConfig": {"nameservers": ["10.0.0.256"]}}),
         ],
         ids=["no name", "no object", "wrong type", "no address"],
     )
@@ -229,6 +229,12 @@ class TestFields:
         assert parsed(printed(node), "api/nodes.json")[0].nodes["n1"].pod_cidrs == (
             parse_prefix("10.0.0.0/24"),
         )
+
+    def test_a_pods_address_that_is_none_is_none(self):
+        one = parsed(printed(pod(status={"podIPs": [{"ip": "10.0.0.256"}], "podIP": "10.0.0.256"})))[0].pods[
+            "shop", "web"
+        ]
+        assert one.ips == ()
 
     def test_only_annotations_of_the_network_are_kept(self):
         meta = {

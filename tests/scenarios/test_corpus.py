@@ -54,7 +54,7 @@ def test_a_healthy_cluster_is_silent(name: str) -> None:
     diagnosis = diagnose(build_network(name, bundle(name)))
     assert [f"{f.code}: {f.message}" for f in diagnosis.at_least(Severity.WARNING)] == []
     assert diagnosis.broken == 0
-    assert diagnosis.walked > 200
+    assert diagnosis.walked > 100
     assert diagnosis.crashed == ()
     assert diagnosis.unrecognized == ()
 

@@ -14,7 +14,9 @@ from podpath.cli.console import ProgressLine, style
 from podpath.cli.errors import UsageError
 from podpath.cli.load import load
 from podpath.cli.main import CLEAR, FINDINGS, UNDECIDED
+from podpath.cli.targets import target_name
 from podpath.diagnosis.run import diagnose
+from podpath.diagnosis.target import examine
 from podpath.fixes.fill import filled, undo_steps
 from podpath.model.diagnosis import Diagnosis
 from podpath.model.finding import Severity
@@ -22,10 +24,12 @@ from podpath.model.network import Network
 from podpath.report.focus import in_namespace
 from podpath.report.json_check import json_check
 from podpath.report.json_parts import encode
+from podpath.report.json_target import json_target
 from podpath.report.names import Names
 from podpath.report.shares import share_of
 from podpath.report.style import Style
 from podpath.report.text_check import CheckReport
+from podpath.report.text_target import target_lines
 
 
 def check_all(
@@ -86,7 +90,7 @@ def text_of(
         undo=undo_steps,
         seconds=seconds,
         lowest=lowest,
-        place=shlex.quote(place),
+        place=shlex.quote(place) if place else "",
     )
     return "".join(f"{line.rstrip()}\n" for line in report.lines())
 
@@ -131,4 +135,19 @@ def _known_namespace(network: Network, namespace: str) -> None:
 
 def check_target(place: str, target: str, *, output: str, verbose: bool, no_color: bool) -> int:
     """One object's chain of promises."""
-    raise NotImplementedError
+    progress = ProgressLine()
+    try:
+        network = load(place, progress)
+        name = target_name(network, target)
+        links = examine(network, name)
+    finally:
+        progress.clear()
+    if output == "json":
+        sys.stdout.write(encode(json_target(network.name, name, links)))
+    else:
+        lines = target_lines(name, links, Names(network), style(no_color=no_color, verbose=verbose))
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
+    states = {link.state for link in links}
+    if "broken" in states:
+        return FINDINGS
+    return UNDECIDED if "unknown" in states else CLEAR

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from podpath.dataplane.chains import Ruling, run_base_chain
 from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
 from podpath.dataplane.errors import heard
-from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, translate
+from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, tracks, translate
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.flow import UDP
 from podpath.model.linux import netfilter as nl
@@ -56,7 +56,7 @@ def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
     found: list[Station] = []
     nat: list[tuple[Table, Chain, Base]] = []
     for table in tables:
-        for chain in table.base_chains:
+        for chain in reversed(table.base_chains):
             base = chain.base
             if base is None or base.hook != hook or (base.policy == "accept" and not chain.rules):
                 continue
@@ -174,6 +174,8 @@ def _first_packet(walk: Walk, hook: str, station: Station, view: CtView) -> Outc
         ruling = run_base_chain(table, chain, walk)
         if isinstance(ruling.target, nl.Dnat | nl.Snat | nl.Masquerade | nl.Redirect | nl.Netmap):
             return _map(walk, hook, table, ruling, view)
+        if isinstance(ruling.target, nl.Drop | nl.Reject) and not tracks(walk.netns, v4=walk.v4):
+            return Outcome.NEXT
         outcome = _obey(walk, hook.upper(), table, ruling)
         if outcome is Outcome.END:
             return outcome

@@ -11,12 +11,16 @@ from podpath.dataplane.routing import select_address
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import LOOPBACK_V6, V4_MAPPED, is_v4
 from podpath.model.linux import netfilter as nl
+from podpath.model.linux import nftables as nf
+from podpath.model.linux import xtables as xt
 from podpath.model.linux.conntrack import Tuple
 from podpath.model.linux.netfilter import Target
+from podpath.model.network import Netns
 
 DST_HOOKS = ("prerouting", "output")
 MOST_OF_A_RANGE = 16
 """Of a longer range its ends and its middle stand for the rest."""
+TRACKING = (nl.Dnat, nl.Snat, nl.Masquerade, nl.Redirect, nl.Netmap, nl.SetConnmark, nl.Notrack, nf.NftNat, xt.CtStateMatch, xt.CtTupleMatch)
 LOCALHOST_V4 = V4_MAPPED | 0x7F000001
 
 
@@ -82,6 +86,13 @@ def _port(walk: Walk, span: tuple[int, int] | None, options: str, *, destination
 def _some(span: tuple[int, int]) -> tuple[int, ...]:
     low, high = span
     return tuple(range(low, high + 1)) if high - low < MOST_OF_A_RANGE else (low, (low + high) // 2, high)
+
+
+def tracks(netns: Netns, *, v4: bool) -> bool:
+    """Whether any rule makes the namespace track connections (nf_ct_netns_get): without one no NAT chain is visited."""
+    families = ("inet", "ip" if v4 else "ip6")
+    chains = (chain for table in netns.tables if table.family in families for chain in table.chains.values())
+    return any(isinstance(item, TRACKING) or "ct " in rule.text for chain in chains for rule in chain.rules for item in rule.items)
 
 
 def apply_mapping(walk: Walk, view: CtView, mapping: Mapping, *, destination: bool) -> None:

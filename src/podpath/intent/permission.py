@@ -88,13 +88,19 @@ class Permissions:
                 yield from self._tunnel_addresses(node, v4=v4)
 
     def _tunnel_addresses(self, node: str, *, v4: bool) -> Iterator[int]:
-        """Addresses of a node inside its Pods' range: with a tunnel, peers see these (datapath: flannel.1, cni0)."""
+        """Addresses of a node inside its Pods' range by which other nodes see it: those of a tunnel's device.
+
+        That of the bridge (cni0) is seen by Pods on the node itself only.
+        """
         known = self.network.cluster.nodes.get(node)
         netns = self.network.namespaces.get(node_netns(node))
         if known is None or netns is None:
             return
         for address in netns.addresses or ():
-            if is_v4(address.addr) == v4 and any(address.addr in prefix for prefix in known.pod_cidrs):
+            link = (netns.links or {}).get(address.dev)
+            if is_v4(address.addr) != v4 or (link is not None and link.kind == "bridge"):
+                continue
+            if any(address.addr in prefix for prefix in known.pod_cidrs):
                 yield address.addr
 
     def _foreign_refusal(self, ends: Iterable[End], subject: ObjectRef) -> NotPromised | None:

@@ -13,6 +13,7 @@ from podpath.model.linux.netfilter import Continue, Jump, Rule, Target
 from podpath.model.linux.xtables import AddressMatch, Match
 from podpath.parse.iptables_nat import dnat_to
 from podpath.parse.iptables_rule import Reader, compile_rule
+from podpath.parse.iptables_targets import VERDICTS
 from podpath.parse.iptables_values import prefix
 
 _ADDRESSES = r"(?: (! )?-s ([^ ]++))?+(?: (! )?-d ([^ ]++))?+"
@@ -39,6 +40,8 @@ class RuleCompiler:
         self._family = family
         self._skeletons: dict[tuple[str, str], Skeleton | None] = {}
         self._targets: dict[str, Target | None] = {}
+        self._clashes = any(name in chains for name in ("DNAT", *VERDICTS))
+        """A chain has the name of a target: no iptables makes such a one."""
 
     def rules(self, name: str, lines: Sequence[str], first: int) -> list[Rule]:
         """The rules that lines append to a chain; the first has the given number. They all begin in the same way."""
@@ -46,7 +49,7 @@ class RuleCompiler:
         begin = len(command)
         counted = lines[0].startswith("[")
         usual = f"] {command} " in lines[0] if counted else lines[0].startswith(f"{command} ")
-        if not usual or "DNAT" in self._chains:
+        if not usual or self._clashes:
             return [self._whole(number, line) for number, line in enumerate(lines, first)]
         chains, skeletons, targets = self._chains, self._skeletons, self._targets
         rules: list[Rule] = []

@@ -26,7 +26,7 @@ TABLE_CHAINS: Mapping[str, tuple[str, ...]] = {
 TYPES: Mapping[tuple[str, str], str] = {("mangle", "OUTPUT"): "route"}
 """After this chain the kernel routes anew (ipt_mangle_out)."""
 
-_APPENDED = re.compile(r"(?:\[\d+:\d+\] )?-A (\S+) ", re.ASCII)
+_APPENDED = re.compile(r"(?:\[\d+:\d+\] )?+-A (\S++) ", re.ASCII)
 _COUNTERS = re.compile(r"\[\d+:\d+\] ", re.ASCII)
 _UNUSED = " - [0:0]\n"
 _USER_CHAINS = re.compile(rf"(?::[^\s]++{re.escape(_UNUSED)})++")
@@ -127,9 +127,9 @@ class Indexer:
             else:
                 position = self.line(position)
         if self.table and not listed:
-            self.lose(
-                self.number - 1, "", f"it ends before the COMMIT of table {self.table}, so it may be cut"
-            )
+            last = text.rstrip("\r\n").rpartition("\n")[2]
+            reason = f"it ends before the COMMIT of table {self.table}, so it may be cut"
+            self.lose(self.number - 1, last, reason)
 
     def lose(self, number: int, line: str, reason: str) -> None:
         """Keep a line that was not understood."""
@@ -146,21 +146,20 @@ class Indexer:
     def rules(self, position: int) -> int:
         """Rules, a run of those of one chain after the other; returns where the next line begins."""
         text, find, starts_with = self.text, self.text.find, self.text.startswith
-        places = self.chains.places
+        places, size = self.chains.places, len(text)
         first = self.number
         while appended := _APPENDED.match(text, position):
-            name = appended[1]
-            same = f"-A {name} "
-            end, number = position, first
-            if starts_with("-", position):
+            same, name = appended[0], appended[1]
+            end = find("\n", position) + 1 or size
+            number = first + 1
+            if same[0] == "-":
                 while starts_with(same, end):
-                    end = find("\n", end) + 1 or len(text)
+                    end = find("\n", end) + 1 or size
                     number += 1
             else:
-                counters = _COUNTERS.match(text, position)
-                while counters and starts_with(same, counters.end()):
-                    end = find("\n", end) + 1 or len(text)
-                    counters = _COUNTERS.match(text, end)
+                same = f"-A {name} "
+                while (counters := _COUNTERS.match(text, end)) and starts_with(same, counters.end()):
+                    end = find("\n", end) + 1 or size
                     number += 1
             place = places.get(name)
             if place is None:

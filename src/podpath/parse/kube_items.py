@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -78,15 +78,10 @@ class _Header(msgspec.Struct, rename="camel"):
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_header = msgspec.json.Decoder(_Header).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any]).decode
-_STRUCTS = {struct for _, struct, _ in TYPES.values()}
-_LISTS = {
-    struct: msgspec.json.Decoder(
-        msgspec.defstruct("ListOf", [("items", list[struct]), ("kind", str, "")]),  # type: ignore[valid-type]
-        dec_hook=decode_scalar,
-    )
-    for struct in _STRUCTS
+_DECODERS = {
+    struct: msgspec.json.Decoder(struct, dec_hook=decode_scalar).decode
+    for struct in {struct for _, struct, _ in TYPES.values()}
 }
-_OBJECTS = {struct: msgspec.json.Decoder(struct, dec_hook=decode_scalar) for struct in _STRUCTS}
 
 
 def list_name(stem: str) -> str:
@@ -94,17 +89,6 @@ def list_name(stem: str) -> str:
     plural, _, group = stem.partition(".")
     known = TYPES.get(plural)
     return plural if known is not None and group in ("", known[2]) else stem
-
-
-def read_all(data: bytes, listed: str) -> Sequence[KubeObject] | None:
-    """A whole list in one pass, when all its items are what its name says; None when they have to be told apart."""
-    known = TYPES.get(listed)
-    if known is None:
-        return None
-    try:
-        return _LISTS[known[1]].decode(data).items  # type: ignore[attr-defined, no-any-return]
-    except UNREADABLE:
-        return None
 
 
 def split(data: bytes) -> tuple[list[msgspec.Raw], str]:
@@ -142,7 +126,7 @@ def read_item(raw: msgspec.Raw, listed: str, kind: str) -> tuple[str, KubeObject
     known = TYPES.get(listed)
     if known is not None:
         try:
-            return listed, _OBJECTS[known[1]].decode(raw)
+            return listed, _DECODERS[known[1]](raw)
         except msgspec.ValidationError:
             pass  # an absent value written as null, an object of another kind, or a broken one
     content = _without_nulls(_decode_any(raw))

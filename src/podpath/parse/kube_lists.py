@@ -1,8 +1,9 @@
 """``api/*.json``: lists of objects as ``kubectl get -o json`` or the API server prints them.
 
-A list whose items are all of its own kind is decoded in one pass of C code; any other one item after the other, so
-that an item that is not understood costs only itself. Nothing of a file's text is kept: the line of an object, and of
-a field inside it, is looked up in the file again when it is asked for (``podpath.parse.kube_locate``).
+A first pass of C code tells the items of a list apart, a second decodes each, so that one that is not understood
+costs only itself. What many objects have alike is held once, while it is still at hand: a Pod keeps 2 kB. Nothing of
+a file's text is kept: the line of an object, and of a field inside it, is looked up in the file again when it is
+asked for (``podpath.parse.kube_locate``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from podpath.model.kube.configmap import ConfigMap
 from podpath.model.kube.endpointslice import EndpointSlice
 from podpath.model.kube.event import Event
 from podpath.model.kube.ingress import Ingress, IngressClass
-from podpath.model.kube.meta import KubeObject, Place
+from podpath.model.kube.meta import KubeObject
 from podpath.model.kube.namespace import Namespace
 from podpath.model.kube.networkpolicy import NetworkPolicy
 from podpath.model.kube.node import Node
@@ -35,7 +36,7 @@ from podpath.model.kube.serviceaccount import ServiceAccount
 from podpath.model.kube.webhook import WebhookConfiguration
 from podpath.model.kube.workload import Workload
 from podpath.model.origin import Origin, Unrecognized
-from podpath.parse.kube_items import TYPES, UNREADABLE, list_name, name_of, read_all, read_item, split
+from podpath.parse.kube_items import TYPES, UNREADABLE, list_name, name_of, read_item, split
 from podpath.parse.kube_locate import Locate, Whereabouts
 
 T = TypeVar("T")
@@ -99,18 +100,6 @@ class _Reader:
     def read(self, path: str, data: bytes) -> None:
         """Adds the objects of a file."""
         listed = list_name(path.removeprefix("api/").removesuffix(".json"))
-        place = self.places.of(path)
-        whole = read_all(data, listed)
-        if whole is None:
-            self._read_one_by_one(path, data, listed, place)
-        else:
-            for index, item in enumerate(whole):
-                force_setattr(item, "place", place)
-                force_setattr(item, "index", index)
-            self.found.setdefault(listed, []).extend(whole)
-            _lighten(whole)
-
-    def _read_one_by_one(self, path: str, data: bytes, listed: str, place: Place) -> None:
         try:
             items, kind = split(data)
         except UNREADABLE as error:
@@ -118,6 +107,7 @@ class _Reader:
             return
         if kind or listed in TYPES or "." in listed or not items:
             self.found.setdefault(listed, [])
+        place, pool = self.places.of(path), _Pool()
         for index, raw in enumerate(items):
             try:
                 name, item = read_item(raw, listed, kind)
@@ -127,42 +117,46 @@ class _Reader:
                 continue
             force_setattr(item, "place", place)
             force_setattr(item, "index", index)
+            pool.lighten(item)
             self.found.setdefault(name, []).append(item)
-            _lighten([item])
 
 
-def _lighten(items: Iterable[KubeObject]) -> None:
-    """Leaves out what nobody here reads, and holds once what many have alike: half the memory of a large cluster."""
-    pool: dict[object, object] = {}
-    for item in items:
+class _Pool:
+    """Leaves out what nobody here reads, and holds once what many objects have alike."""
+
+    def __init__(self) -> None:
+        self._held: dict[object, object] = {}
+
+    def lighten(self, item: KubeObject) -> None:
+        """One object after the other, so that the memory of what is left out serves the next."""
         annotations = item.meta.annotations
         if annotations:
             kept = {key: value for key, value in annotations.items() if _is_kept(key)}
             force_setattr(item.meta, "annotations", kept)
         if type(item) is Pod:
-            _lighten_pod(item, pool)
+            self._lighten_pod(item)
+
+    def _lighten_pod(self, pod: Pod) -> None:
+        """Pods of one workload are made from one template. Conditions that are True say nothing, except Ready."""
+        meta, spec, status, same = pod.meta, pod.spec, pod.status, self._held.setdefault
+        told = tuple([one for one in status.conditions if one.type == "Ready" or one.status != "True"])
+        force_setattr(status, "conditions", same(told, told))
+        force_setattr(
+            status, "container_statuses", same(status.container_statuses, status.container_statuses)
+        )
+        force_setattr(status, "phase", same(status.phase, status.phase))
+        force_setattr(status, "host_ip_text", same(status.host_ip_text, status.host_ip_text))
+        force_setattr(spec, "containers", same(spec.containers, spec.containers))
+        force_setattr(spec, "node_name", same(spec.node_name, spec.node_name))
+        force_setattr(meta, "namespace", same(meta.namespace, meta.namespace))
+        force_setattr(meta, "owners", same(meta.owners, meta.owners))
+        force_setattr(meta, "created", same(meta.created, meta.created))
 
 
 @lru_cache(maxsize=1 << 12)
 def _is_kept(annotation: str) -> bool:
     """Whether an annotation concerns the network; the rest (a copy of the whole object, often) is not kept."""
     return annotation != _NEVER_KEPT and _NETWORK_ANNOTATION.search(annotation) is not None
-
-
-def _lighten_pod(pod: Pod, pool: dict[object, object]) -> None:
-    """Pods of one workload are made from one template. Conditions that are True say nothing, except Ready."""
-    meta, spec, status, same = pod.meta, pod.spec, pod.status, pool.setdefault
-    told = tuple([one for one in status.conditions if one.type == "Ready" or one.status != "True"])
-    force_setattr(status, "conditions", same(told, told))
-    force_setattr(status, "container_statuses", same(status.container_statuses, status.container_statuses))
-    force_setattr(status, "phase", same(status.phase, status.phase))
-    force_setattr(status, "host_ip_text", same(status.host_ip_text, status.host_ip_text))
-    force_setattr(spec, "containers", same(spec.containers, spec.containers))
-    force_setattr(spec, "node_name", same(spec.node_name, spec.node_name))
-    force_setattr(meta, "namespace", same(meta.namespace, meta.namespace))
-    force_setattr(meta, "owners", same(meta.owners, meta.owners))
-    force_setattr(meta, "created", same(meta.created, meta.created))
-    force_setattr(meta, "labels", {key: same(value, value) for key, value in meta.labels.items()})
 
 
 def _cluster(found: Mapping[str, list[KubeObject]], version: str, locate: Locate) -> Cluster:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import msgspec
 
 from podpath.model.finding import Fix
@@ -51,16 +49,3 @@ def clean(text: str) -> str:
 def encode(value: object) -> str:
     """Indented JSON, with a line feed at its end."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
-
-
-def json_schema(kind: type, title: str, schema_id: str) -> dict[str, object]:
-    """The JSON Schema (2020-12) of an output."""
-    (root,), components = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
-    definitions: Mapping[str, object] = components
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": schema_id,
-        "title": title,
-        **root,
-        "$defs": dict(definitions),
-    }

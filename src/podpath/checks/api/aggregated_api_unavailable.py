@@ -45,7 +45,11 @@ def aggregated_api_unavailable(network: Network, _promised: Promised) -> Iterato
     """
     for one in network.cluster.api_services.values():
         condition = one.available
-        if condition is None or condition.status != "False" or not settled(network, condition.last_transition_time):
+        if (
+            condition is None
+            or condition.status != "False"
+            or not settled(network, condition.last_transition_time)
+        ):
             continue
         reference = one.spec.service
         served = f" (Service {reference.namespace}/{reference.name}:{reference.port})" if reference else ""

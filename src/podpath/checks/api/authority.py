@@ -38,7 +38,9 @@ class Request(NamedTuple):
     def __str__(self) -> str:
         """``list endpointslices.discovery.k8s.io in all namespaces``."""
         resource = f"{self.resource}.{self.group}" if self.group else self.resource
-        return f"{self.verb} {resource}" + (f" in namespace {self.namespace}" if self.namespace else " in the whole cluster")
+        return f"{self.verb} {resource}" + (
+            f" in namespace {self.namespace}" if self.namespace else " in the whole cluster"
+        )
 
     @property
     def account(self) -> tuple[str, str] | None:
@@ -61,7 +63,11 @@ def groups_of(user: str) -> tuple[str, ...]:
     parts = user.split(":")
     if parts[:2] == ["system", "serviceaccount"] and len(parts) == 4:
         return ("system:serviceaccounts", f"system:serviceaccounts:{parts[2]}", "system:authenticated")
-    return ("system:nodes", "system:authenticated") if parts[:2] == ["system", "node"] else ("system:authenticated",)
+    return (
+        ("system:nodes", "system:authenticated")
+        if parts[:2] == ["system", "node"]
+        else ("system:authenticated",)
+    )
 
 
 def bindings_of(cluster: Cluster, user: str) -> Iterator[RoleBinding]:
@@ -94,7 +100,9 @@ def _grants(cluster: Cluster, binding: RoleBinding, request: Request) -> bool:
     if binding.kind == "RoleBinding" and binding.meta.namespace != request.namespace:
         return False
     role = role_of(cluster, binding)
-    return role is not None and any(rule.allows(request.verb, request.group, request.resource) for rule in role.rules)
+    return role is not None and any(
+        rule.allows(request.verb, request.group, request.resource) for rule in role.rules
+    )
 
 
 @lru_cache(maxsize=4)
@@ -103,7 +111,9 @@ def refusals(network: Network) -> tuple[Refusal, ...]:
     found: dict[Request, list[Origin]] = {}
     for text, origin in _texts(network):
         for match in FORBIDDEN.finditer(text):
-            request = Request(match["user"], match["verb"], match["group"], match["resource"], match["namespace"] or "")
+            request = Request(
+                match["user"], match["verb"], match["group"], match["resource"], match["namespace"] or ""
+            )
             found.setdefault(request, []).append(origin)
     return tuple(Refusal(request, tuple(origins)) for request, origins in found.items())
 
@@ -114,7 +124,10 @@ def _texts(network: Network) -> Iterator[tuple[str, Origin]]:
             yield one.text, one.line.origin
     for event in network.cluster.events:
         if "cannot" in event.message:
-            yield event.message, Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:300]}")
+            yield (
+                event.message,
+                Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:300]}"),
+            )
 
 
 def rules_for(requests: Sequence[Request]) -> list[Mapping[str, object]]:
@@ -150,7 +163,9 @@ def grant(user: str, requests: Sequence[Request], name: str) -> Fix:
         "subjects": [_subject(user)],
     }
     words = f"allow {user} just what it was refused, if it is to do that"
-    return Fix(words, (apply_command(role, binding),), "medium: see that it needs this; it gives no more than that")
+    return Fix(
+        words, (apply_command(role, binding),), "medium: see that it needs this; it gives no more than that"
+    )
 
 
 def _subject(user: str) -> Mapping[str, str]:
@@ -164,7 +179,11 @@ def evidence_of(network: Network, user: str) -> tuple[Origin, ...]:
     """What a user is bound to, or that it is bound to nothing."""
     cluster = network.cluster
     found = [
-        Origin(binding.origin.file, binding.origin.line, f"{binding.ref} binds {binding.role_ref.kind} {binding.role_ref.name}")
+        Origin(
+            binding.origin.file,
+            binding.origin.line,
+            f"{binding.ref} binds {binding.role_ref.kind} {binding.role_ref.name}",
+        )
         for binding in bindings_of(cluster, user)
         if any(subject.kind != "Group" for subject in binding.subjects)
     ]

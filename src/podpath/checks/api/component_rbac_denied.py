@@ -57,7 +57,7 @@ def coredns_rbac_denied(network: Network, _promised: Promised) -> Iterator[Findi
 
 @state_check("flannel-rbac-denied", severity=Severity.ERROR, needs=NEEDS)
 def flannel_rbac_denied(network: Network, _promised: Promised) -> Iterator[Finding]:
-    """flannel may not read Nodes, or not write its lease into them.
+    """The flannel agent may not read Nodes, or not write its lease into them.
 
     ## Why it breaks
 
@@ -81,10 +81,16 @@ def flannel_rbac_denied(network: Network, _promised: Promised) -> Iterator[Findi
         yield from _denied(network, "flannel-rbac-denied", "flannel", pod, flannel_requests(user))
 
 
-def _denied(network: Network, code: str, who: str, pod: Pod, needed: tuple[Request, ...]) -> Iterator[Finding]:
+def _denied(
+    network: Network, code: str, who: str, pod: Pod, needed: tuple[Request, ...]
+) -> Iterator[Finding]:
     """What a component lacks: an error if it was seen to be refused, else a warning."""
     user = needed[0].user
-    refused = [one for one in refusals(network) if one.request.user == user and not is_allowed(network.cluster, one.request)]
+    refused = [
+        one
+        for one in refusals(network)
+        if one.request.user == user and not is_allowed(network.cluster, one.request)
+    ]
     lacking = [one for one in needed if is_known(network.cluster) and not is_allowed(network.cluster, one)]
     asked = list(dict.fromkeys([*(one.request for one in refused), *lacking]))
     if not asked:
@@ -95,7 +101,8 @@ def _denied(network: Network, code: str, who: str, pod: Pod, needed: tuple[Reque
         code=code,
         severity=Severity.ERROR if seen else Severity.WARNING,
         subject=pod.ref,
-        message=f"{who} ({user}) may not {asked[0]}" + (f" and {len(asked) - 1} more" if len(asked) > 1 else ""),
+        message=f"{who} ({user}) may not {asked[0]}"
+        + (f" and {len(asked) - 1} more" if len(asked) > 1 else ""),
         evidence=(*lines[-1:], *evidence_of(network, user)),
         cause="no Role that is bound to it allows that",
         confidence=Confidence.CERTAIN if seen else Confidence.LIKELY,
@@ -112,7 +119,11 @@ def _fix(network: Network, user: str, asked: list[Request], who: str) -> Fix:
     """The rule for the role that it is bound to by name, else a role of its own."""
     for binding in bindings_of(network.cluster, user):
         role = role_of(network.cluster, binding)
-        if role is not None and role.kind == "ClusterRole" and any(one.user == user for one in binding.subjects):
+        if (
+            role is not None
+            and role.kind == "ClusterRole"
+            and any(one.user == user for one in binding.subjects)
+        ):
             operations = [{"op": "add", "path": "/rules/-", "value": rule} for rule in rules_for(asked)]
             return Fix(f"add the missing rule to {role.ref}", (json_patch(role.ref, *operations),), "low")
     return grant(user, asked, who.lower())

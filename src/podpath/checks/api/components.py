@@ -46,7 +46,11 @@ def component_accounts(network: Network) -> frozenset[str]:
 
 def dns_requests(user: str) -> tuple[Request, ...]:
     """What CoreDNS asks for."""
-    return tuple(Request(user, verb, group, resource, "") for group, resource in DNS_READS for verb in ("list", "watch"))
+    return tuple(
+        Request(user, verb, group, resource, "")
+        for group, resource in DNS_READS
+        for verb in ("list", "watch")
+    )
 
 
 def flannel_requests(user: str) -> tuple[Request, ...]:

@@ -18,15 +18,16 @@ CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.
 FIX = Fix(
     "let each API server announce its own address",
     (
-        "on the control plane, in /etc/kubernetes/manifests/kube-apiserver.yaml: --advertise-address=<its address>"
-        " --endpoint-reconciler-type=lease",
+        "on the control plane, in kube-apiserver.yaml: --advertise-address=<its address> --endpoint-reconciler-type=lease",
         "kubectl -n default get endpoints,endpointslices kubernetes -o yaml      # a moment later",
     ),
     "medium: the API server restarts",
 )
 
 
-@state_check("kubernetes-svc-endpoints-wrong", severity=Severity.ERROR, needs=("api/services", "api/endpointslices"))
+@state_check(
+    "kubernetes-svc-endpoints-wrong", severity=Severity.ERROR, needs=("api/services", "api/endpointslices")
+)
 def kubernetes_svc_endpoints_wrong(network: Network, _promised: Promised) -> Iterator[Finding]:
     """The Service default/kubernetes does not lead to the API server.
 
@@ -63,20 +64,36 @@ def kubernetes_svc_endpoints_wrong(network: Network, _promised: Promised) -> Ite
                 evidence=(origin,),
                 cause="the API server makes it at its start",
                 confidence=Confidence.CERTAIN,
-                fix=Fix("restart an API server: it makes the Service again", risk="low where there are several"),
+                fix=Fix(
+                    "restart an API server: it makes the Service again", risk="low where there are several"
+                ),
                 broken=_clients(network),
             )
         return
     slices = cluster.slices_of(service)
-    listed = [(one, index, addr) for one in slices for index, e in enumerate(one.endpoints) for addr in e.addresses[:1]]
+    listed = [
+        (one, index, addr)
+        for one in slices
+        for index, e in enumerate(one.endpoints)
+        for addr in e.addresses[:1]
+    ]
     if not listed:
         text = "endpoints: none" if slices else "no EndpointSlice"
-        yield _finding(network, "leads to no API server at all", slices[0] if slices else None, text, everybody=True)
+        yield _finding(
+            network, "leads to no API server at all", slices[0] if slices else None, text, everybody=True
+        )
     for one, _, addr in listed:
         why, certain = _wrong(network, addr)
         if why:
             wrong = f"leads to {format_addr(addr)}, {why}"
-            yield _finding(network, wrong, one, f"addresses: {format_addr(addr)}", everybody=len(listed) == 1, certain=certain)
+            yield _finding(
+                network,
+                wrong,
+                one,
+                f"addresses: {format_addr(addr)}",
+                everybody=len(listed) == 1,
+                certain=certain,
+            )
 
 
 def _clients(network: Network) -> int:
@@ -93,7 +110,9 @@ def _wrong(network: Network, addr: int) -> tuple[str, bool]:
     if cluster.pod_at(addr) is not None:
         return "", True  # an API server that is a Pod itself (a hosted control plane)
     node = cluster.node_by_address.get(addr)
-    control = [one for one in cluster.nodes.values() if any(label in one.meta.labels for label in CONTROL_PLANE)]
+    control = [
+        one for one in cluster.nodes.values() if any(label in one.meta.labels for label in CONTROL_PLANE)
+    ]
     servers = {ip for pod in cluster.pods.values() if _is_api_server(pod.meta.labels) for ip in pod.ips}
     if node is not None and control and node not in control and addr not in servers:
         return f"the address of node {node.name}, which is no control plane", False
@@ -105,7 +124,13 @@ def _is_api_server(labels: dict[str, str]) -> bool:
 
 
 def _finding(
-    network: Network, wrong: str, one: EndpointSlice | None, text: str, *, everybody: bool, certain: bool = True
+    network: Network,
+    wrong: str,
+    one: EndpointSlice | None,
+    text: str,
+    *,
+    everybody: bool,
+    certain: bool = True,
 ) -> Finding:
     service = network.cluster.services[API_SERVICE]
     origin = (

@@ -18,6 +18,8 @@ from podpath.model.origin import Origin
 from podpath.model.refs import ObjectRef
 
 ANONYMOUS = "system:anonymous"
+NODES = "system:node:"
+"""Kubelets: the Node authorizer decides about them, and refuses what is not of their own Pods every day."""
 HTML_403 = re.compile(
     r"(?:403 Forbidden|status(?: code|=)?:? ?403).{0,200}(?:<html|<!DOCTYPE|squid|[Pp]roxy)|<html.{0,400}403 Forbidden"
     r"|proxyconnect tcp: .*|CONNECT tunnel failed, response 403|Received HTTP code 403 from proxy",
@@ -55,6 +57,8 @@ def rbac_403(network: Network, _promised: Promised) -> Iterator[Finding]:
         if user == ANONYMOUS:
             yield _anonymous(network, of_user)
             continue
+        if user.startswith(NODES):
+            continue
         denied = tuple(one for one in of_user if not known or not is_allowed(network.cluster, one.request))
         if denied and user not in special:
             yield _denied(network, user, denied, certain=known)
@@ -86,7 +90,9 @@ def _anonymous(network: Network, refused: tuple[Refusal, ...]) -> Finding:
     evidence, steps = [origin], ["kubectl exec <pod> -- ls /var/run/secrets/kubernetes.io/serviceaccount"]
     why = "no token came along"
     if pod is not None:
-        account = network.cluster.service_accounts.get((pod.meta.namespace, pod.spec.service_account_name or "default"))
+        account = network.cluster.service_accounts.get(
+            (pod.meta.namespace, pod.spec.service_account_name or "default")
+        )
         if pod.spec.automount_service_account_token is False:
             why = "the Pod mounts no token"
             evidence.append(stated(network.cluster, pod, "spec", "automountServiceAccountToken"))

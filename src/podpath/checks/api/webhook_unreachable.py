@@ -60,12 +60,18 @@ def _wrong(network: Network, reference: ServiceReference) -> tuple[str, Origin |
         return f"Service {name} has no port {reference.port}", stated(cluster, service, "spec", "ports")
     if shut(cluster, service) and (cluster.has("endpointslices") or cluster.has("pods")):
         slices = cluster.slices_of(service)
-        none = stated(cluster, slices[0], "endpoints", text="endpoints: none ready") if slices else service.origin
+        none = (
+            stated(cluster, slices[0], "endpoints", text="endpoints: none ready")
+            if slices
+            else service.origin
+        )
         return f"Service {name} has no ready endpoint", none
     return "", None
 
 
-def _found(network: Network, configuration: WebhookConfiguration, index: int, wrong: str, origin: Origin) -> Finding:
+def _found(
+    network: Network, configuration: WebhookConfiguration, index: int, wrong: str, origin: Origin
+) -> Finding:
     webhook = configuration.webhooks[index]
     fails = webhook.failure_policy == "Fail"
     then = "writes that it must see are refused" if fails else "writes go on without it"
@@ -78,9 +84,16 @@ def _found(network: Network, configuration: WebhookConfiguration, index: int, wr
         severity=Severity.ERROR if fails else Severity.WARNING,
         subject=configuration.ref,
         message=f"Webhook {webhook.name} cannot be called: {wrong}; {then}",
-        evidence=(stated(network.cluster, configuration, "webhooks", str(index), "clientConfig", "service", "name"), origin),
+        evidence=(
+            stated(network.cluster, configuration, "webhooks", str(index), "clientConfig", "service", "name"),
+            origin,
+        ),
         cause="the API server calls this Service",
         confidence=Confidence.CERTAIN,
-        fix=Fix("bring the webhook's Service and Pods up", tuple(steps), "low; Ignore weakens what the webhook is for"),
+        fix=Fix(
+            "bring the webhook's Service and Pods up",
+            tuple(steps),
+            "low; Ignore weakens what the webhook is for",
+        ),
         broken=1 if fails else 0,
     )

@@ -15,9 +15,15 @@ from podpath.model.kube.node import Node
 from podpath.model.linux.cni import config_in_use
 from podpath.model.network import Network
 
-NO_ADDRESS = re.compile(r"no IP addresses available in (?:range set|network)|No available addresses", re.IGNORECASE)
+NO_ADDRESS = re.compile(
+    r"no IP addresses available in (?:range set|network)|No available addresses", re.IGNORECASE
+)
 CLOUD = re.compile(
     r"failed to assign an IP address to container|InsufficientFreeAddressesInSubnet|InsufficientSubnetSize|InsufficientCidrBlocks"
+)
+REMOVE_DEAD = (
+    'cd /var/lib/cni/networks && for f in */[0-9]*; do id=$(head -1 "$f" | tr -d "\\r"); '
+    'crictl pods --no-trunc -q | grep -q "$id" || rm -v "$f"; done'
 )
 RESERVED = 3
 """Of a range: its own address, the bridge's and the broadcast."""
@@ -81,14 +87,16 @@ def ipam_exhausted_leak(network: Network, _promised: Promised) -> Iterator[Findi
                 "remove the leases whose container no longer exists",
                 (
                     f"{node}: systemctl stop kubelet",
-                    f'{node}: cd /var/lib/cni/networks && for f in */[0-9]*; do id=$(head -1 "$f" | tr -d "\\r");'
-                    ' crictl pods --no-trunc -q | grep -q "$id" || rm -v "$f"; done',
+                    f"{node}: {REMOVE_DEAD}",
                     f"{node}: systemctl start kubelet",
                 ),
                 "medium: removing a lease in use gives one address to two Pods",
             ),
         )
-        evidence = (pods[0].origin, *((stated(network.cluster, object_, "spec", "podCIDR"),) if object_ else ()))
+        evidence = (
+            pods[0].origin,
+            *((stated(network.cluster, object_, "spec", "podCIDR"),) if object_ else ()),
+        )
         yield unfulfilled(network, complaint, node, pods, (), evidence)
 
 
@@ -129,7 +137,12 @@ def podcidr_too_small(network: Network, _promised: Promised) -> Iterator[Finding
         yield unfulfilled(network, complaint, node, pods, (), evidence)
     for object_ in network.cluster.nodes.values():
         usable, most = _usable(object_), _most_pods(network, object_)
-        if object_.name not in told and usable is not None and usable < most and _takes_from_podcidr(network, object_.name):
+        if (
+            object_.name not in told
+            and usable is not None
+            and usable < most
+            and _takes_from_podcidr(network, object_.name)
+        ):
             yield Finding(
                 code="podcidr-too-small",
                 severity=Severity.WARNING,
@@ -148,7 +161,11 @@ def podcidr_too_small(network: Network, _promised: Promised) -> Iterator[Finding
 def _lower(node: Node) -> Fix:
     usable = _usable(node) or 0
     step = f"{node.name}: in /var/lib/kubelet/config.yaml: maxPods: {max(usable - 4, 1)}; systemctl restart kubelet"
-    return Fix("lower maxPods of the kubelet below the number of addresses", (step,), "low: Pods beyond it go elsewhere")
+    return Fix(
+        "lower maxPods of the kubelet below the number of addresses",
+        (step,),
+        "low: Pods beyond it go elsewhere",
+    )
 
 
 def _most_pods(network: Network, node: Node) -> int:
@@ -199,7 +216,11 @@ def subnet_ip_exhausted(network: Network, _promised: Promised) -> Iterator[Findi
                 "",
                 "the subnet has no address left",
                 "the cloud gave no address",
-                Fix("give Pods a larger subnet: custom networking with a second range, or prefix delegation", (), "medium"),
+                Fix(
+                    "give Pods a larger subnet: custom networking with a second range, or prefix delegation",
+                    (),
+                    "medium",
+                ),
             )
             yield unfulfilled(network, complaint, node, pods, (), (pods[0].origin,))
 
@@ -236,7 +257,9 @@ def eni_limit_maxpods(network: Network, _promised: Promised) -> Iterator[Finding
                 "other nodes still get addresses: it is this instance's limit",
                 Fix(
                     "lower maxPods to what the instance type can hold, or delegate prefixes",
-                    ("kubectl -n kube-system set env daemonset aws-node ENABLE_PREFIX_DELEGATION=true      # Nitro instances",),
+                    (
+                        "kubectl -n kube-system set env daemonset aws-node ENABLE_PREFIX_DELEGATION=true      # Nitro instances",
+                    ),
                     "low",
                 ),
             )

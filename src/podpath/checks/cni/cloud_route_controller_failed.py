@@ -14,15 +14,28 @@ from podpath.model.kube.node import Node
 from podpath.model.network import Network
 from podpath.model.origin import Origin
 
-LOGGED = re.compile(r"[Cc]ould not create route|error creating route|[Ff]ailed to create route|Couldn't (?:reconcile|list) .*routes")
+LOGGED = re.compile(
+    r"[Cc]ould not create route|error creating route|[Ff]ailed to create route|Couldn't (?:reconcile|list) .*routes"
+)
 KINDS = (
-    ("quota", re.compile(r"quota|limit.{0,20}exceeded|RouteLimitExceeded", re.IGNORECASE), "raise the quota of routes, or use a CNI that needs none"),
+    (
+        "quota",
+        re.compile(r"quota|limit.{0,20}exceeded|RouteLimitExceeded", re.IGNORECASE),
+        "raise the quota of routes, or use a CNI that needs none",
+    ),
     (
         "authorization",
-        re.compile(r"AuthorizationFailed|Unauthorized|AccessDenied|\b40[13]\b|permission|AADSTS|credential", re.IGNORECASE),
+        re.compile(
+            r"AuthorizationFailed|Unauthorized|AccessDenied|\b40[13]\b|permission|AADSTS|credential",
+            re.IGNORECASE,
+        ),
         "give the controller's role the right to write routes, or renew its credentials",
     ),
-    ("throttling", re.compile(r"rateLimit|Throttl|TooManyRequests|\b429\b", re.IGNORECASE), "raise --route-reconciliation-period"),
+    (
+        "throttling",
+        re.compile(r"rateLimit|Throttl|TooManyRequests|\b429\b", re.IGNORECASE),
+        "raise --route-reconciliation-period",
+    ),
 )
 
 
@@ -68,9 +81,19 @@ def cloud_route_controller_failed(network: Network, _promised: Promised) -> Iter
 def _found(network: Network, node: Node, message: str, event: Event | None, line: Said | None) -> Finding:
     words = " ".join(((line.text if line else "") + " " + (event.message if event else "")).split())
     kind, fix = next(((name, fix) for name, pattern, fix in KINDS if pattern.search(words)), ("", ""))
-    evidence = [stated(network.cluster, node, "status", "conditions", text=f"NetworkUnavailable: True, NoRouteCreated: {message[:200]}")]
+    evidence = [
+        stated(
+            network.cluster,
+            node,
+            "status",
+            "conditions",
+            text=f"NetworkUnavailable: True, NoRouteCreated: {message[:200]}",
+        )
+    ]
     if event is not None:
-        evidence.append(Origin(event.origin.file, event.origin.line, f"event FailedToCreateRoute: {event.message[:200]}"))
+        evidence.append(
+            Origin(event.origin.file, event.origin.line, f"event FailedToCreateRoute: {event.message[:200]}")
+        )
     if line is not None:
         evidence.append(line.line.origin)
     pods = sum(pod.live and not pod.host_network for pod in network.cluster.pods_by_node.get(node.name, ()))

@@ -77,7 +77,10 @@ def cni0_wrong_address(network: Network, _promised: Promised) -> Iterator[Findin
                 severity=Severity.WARNING,
                 subject=ObjectRef("Node", "", node),
                 message=f"On {node} bridge {wrong.dev} has an address outside the node's podCIDR: new Pods will not start",
-                evidence=(wrong.origin, network.cluster.field_origin(network.cluster.nodes[node], "spec", "podCIDR")),
+                evidence=(
+                    wrong.origin,
+                    network.cluster.field_origin(network.cluster.nodes[node], "spec", "podCIDR"),
+                ),
                 cause="left over from another podCIDR",
                 confidence=Confidence.LIKELY,
                 fix=_fix(node, wrong.dev),
@@ -86,10 +89,20 @@ def cni0_wrong_address(network: Network, _promised: Promised) -> Iterator[Findin
 
 def _wrong_address(network: Network, node: str) -> InterfaceAddress | None:
     """An address of the bridge that is in none of the node's ranges, where one of its family should be."""
-    object_, known, netns = network.cluster.nodes.get(node), network.nodes.get(node), network.namespaces.get(node_netns(node))
+    object_, known, netns = (
+        network.cluster.nodes.get(node),
+        network.nodes.get(node),
+        network.namespaces.get(node_netns(node)),
+    )
     config = config_in_use((known.cni if known else None) or ())
     plugin = config.main if config else None
-    if object_ is None or netns is None or plugin is None or plugin.type not in OWN_RANGE or not object_.pod_cidrs:
+    if (
+        object_ is None
+        or netns is None
+        or plugin is None
+        or plugin.type not in OWN_RANGE
+        or not object_.pod_cidrs
+    ):
         return None
     if plugin.ranges or plugin.ipam not in ("", "host-local"):
         return None  # the configuration names a range of its own

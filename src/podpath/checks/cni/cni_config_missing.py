@@ -15,7 +15,10 @@ from podpath.model.linux.cni import config_in_use
 from podpath.model.network import Network
 from podpath.model.origin import Origin
 
-PATTERN = re.compile(r"cni (?:plugin not initialized|config uninitialized)|no networks found in|NetworkPluginNotReady", re.IGNORECASE)
+PATTERN = re.compile(
+    r"cni (?:plugin not initialized|config uninitialized)|no networks found in|NetworkPluginNotReady",
+    re.IGNORECASE,
+)
 
 
 @state_check("cni-config-missing", severity=Severity.ERROR, needs=("api/nodes",))
@@ -53,13 +56,21 @@ def _found(network: Network, node: Node, message: str) -> Finding:
     why = troubles(network, agent)[:1] if agent else ()
     known = network.nodes.get(node.name)
     config = config_in_use((known.cni if known else None) or ())
-    evidence = [stated(network.cluster, node, "status", "conditions", text=f"Ready is not True: {message[:300]}")]
+    evidence = [
+        stated(network.cluster, node, "status", "conditions", text=f"Ready is not True: {message[:300]}")
+    ]
     if config is not None:
-        evidence.append(Origin(config.origin.file, config.origin.line, f"there, but not taken: {config.origin.text}"))
+        evidence.append(
+            Origin(config.origin.file, config.origin.line, f"there, but not taken: {config.origin.text}")
+        )
     evidence += [one.origin for one in why] + list(logged.evidence if logged else ())
-    waiting = [pod for pod in network.cluster.pods_by_node.get(node.name, ()) if not pod.ips and not pod.finished]
+    waiting = [
+        pod for pod in network.cluster.pods_by_node.get(node.name, ()) if not pod.ips and not pod.finished
+    ]
     reason = logged.text if logged else f"Pod {agent.ref.short}: {why[0].text}" if agent and why else ""
-    if not any((pod.meta.owner or ("",))[0] == "DaemonSet" for pod in network.cluster.pods_by_node.get(node.name, ())):
+    if not any(
+        (pod.meta.owner or ("",))[0] == "DaemonSet" for pod in network.cluster.pods_by_node.get(node.name, ())
+    ):
         reason = reason or "no Pod of a DaemonSet is on this node that could install one"
     return Finding(
         code="cni-config-missing",
@@ -69,7 +80,9 @@ def _found(network: Network, node: Node, message: str) -> Finding:
         evidence=tuple(evidence),
         cause="no Pod can get a network here",
         confidence=Confidence.CERTAIN,
-        fix=logged.fix if logged else _fix(agent is not None, kubectl("describe", agent.ref) if agent else ""),
+        fix=logged.fix
+        if logged
+        else _fix(agent is not None, kubectl("describe", agent.ref) if agent else ""),
         broken=max(1, len(waiting)),
         reason=reason,
     )
@@ -77,6 +90,8 @@ def _found(network: Network, node: Node, message: str) -> Finding:
 
 def _fix(has_agent: bool, describe: str) -> Fix:
     if has_agent:
-        return Fix("cure the CNI's Pod on this node: it writes the configuration", (describe,), "low: it only reads")
+        return Fix(
+            "cure the CNI's Pod on this node: it writes the configuration", (describe,), "low: it only reads"
+        )
     steps = ("kubectl apply -f <manifest of the CNI>     # with a toleration {operator: Exists}",)
     return Fix("install a CNI, or let its DaemonSet run on this node too", steps, "low")

@@ -40,10 +40,16 @@ def cni_multiple_configs(network: Network, _promised: Promised) -> Iterator[Find
 
     *cni0-wrong-address*: the right CNI, and an old address on its bridge.
     """
-    first = {name: config for name, node in network.nodes.items() if (config := config_in_use(node.cni or ())) is not None}
+    first = {
+        name: config
+        for name, node in network.nodes.items()
+        if (config := config_in_use(node.cni or ())) is not None
+    }
     usual = Counter(config.name for config in first.values()).most_common(1)
     for node, config in first.items():
-        every = [one for one in network.nodes[node].cni or () if one.plugins and one.file.endswith(EXTENSIONS)]
+        every = [
+            one for one in network.nodes[node].cni or () if one.plugins and one.file.endswith(EXTENSIONS)
+        ]
         strays = _strays(network, node)
         if len(every) < 2 or _is_meta(config):
             continue
@@ -76,14 +82,18 @@ def _is_inside(network: Network, pod: Pod) -> bool | None:
     return all(any(ip in prefix for prefix in ranges) for ip in asked)
 
 
-def _found(network: Network, node: str, config: CniConfig, every: list[CniConfig], strays: list[Pod]) -> Finding:
+def _found(
+    network: Network, node: str, config: CniConfig, every: list[CniConfig], strays: list[Pod]
+) -> Finding:
     name = config.file.rpartition("/")[2]
     others = ", ".join(one.file.rpartition("/")[2] for one in every if one is not config)
     message = f"On {node} the CNI configuration {name} wins over {others}"
     evidence = [config.origin, *(one.origin for one in every if one is not config)][:2]
     if strays:
         addr = format_addr(strays[0].ips[0])
-        message += f", and {len(strays)} Pods have addresses outside the node's range ({strays[0].ref.short} {addr})"
+        message += (
+            f", and {len(strays)} Pods have addresses outside the node's range ({strays[0].ref.short} {addr})"
+        )
         evidence.append(network.cluster.field_origin(strays[0], "status", "podIP"))
     return Finding(
         code="cni-multiple-configs",

@@ -50,7 +50,9 @@ def _found(network: Network, addr: int, owners: list[Pod]) -> Finding:
         severity=Severity.ERROR,
         subject=younger.ref,
         message=f"Pods {names} have the same address {text}",
-        evidence=tuple(stated(network.cluster, pod, "status", "podIP", text=f"{pod.ref}: podIP {text}") for pod in owners),
+        evidence=tuple(
+            stated(network.cluster, pod, "status", "podIP", text=f"{pod.ref}: podIP {text}") for pod in owners
+        ),
         cause="one address, two owners",
         confidence=Confidence.CERTAIN,
         fix=Fix(

@@ -54,14 +54,17 @@ def node_podcidr_duplicate(network: Network, _promised: Promised) -> Iterator[Fi
 def _shared(network: Network, one: Node, other: Node) -> Finding:
     older, younger = sorted((one, other), key=lambda node: (node.meta.created, node.name))
     texts = {node.name: ", ".join(map(str, node.pod_cidrs)) for node in (older, younger)}
-    pods = [pod for pod in network.cluster.pods_by_node.get(younger.name, ()) if pod.live and not pod.host_network]
+    pods = [
+        pod for pod in network.cluster.pods_by_node.get(younger.name, ()) if pod.live and not pod.host_network
+    ]
     return Finding(
         code="node-podcidr-duplicate",
         severity=Severity.ERROR,
         subject=younger.ref,
         message=f"Nodes {older.name} ({texts[older.name]}) and {younger.name} ({texts[younger.name]}) give their Pods the same addresses",
         evidence=tuple(
-            stated(network.cluster, node, "spec", "podCIDR", text=f"podCIDR: {texts[node.name]}") for node in (younger, older)
+            stated(network.cluster, node, "spec", "podCIDR", text=f"podCIDR: {texts[node.name]}")
+            for node in (younger, older)
         ),
         cause="one range for two nodes",
         confidence=Confidence.CERTAIN,
@@ -117,7 +120,9 @@ def _without(network: Network, node: Node, line: Said | None, event: Event | Non
     if line is not None:
         evidence.append(line.line.origin)
     if event is not None:
-        evidence.append(Origin(event.origin.file, event.origin.line, f"event CIDRNotAvailable: {event.message[:200]}"))
+        evidence.append(
+            Origin(event.origin.file, event.origin.line, f"event CIDRNotAvailable: {event.message[:200]}")
+        )
     return Finding(
         code="node-podcidr-unassigned",
         severity=Severity.ERROR,

@@ -18,7 +18,15 @@ from podpath.model.network import Network
 from podpath.model.origin import Origin
 from podpath.model.refs import ObjectRef
 
-SANDBOX_REASONS = frozenset({"FailedCreatePodSandBox", "FailedPodSandBoxStatus", "FailedKillPod", "NetworkNotReady", "FailedCreatePodContainer"})
+SANDBOX_REASONS = frozenset(
+    {
+        "FailedCreatePodSandBox",
+        "FailedPodSandBoxStatus",
+        "FailedKillPod",
+        "NetworkNotReady",
+        "FailedCreatePodContainer",
+    }
+)
 
 
 class Waits(NamedTuple):
@@ -35,13 +43,17 @@ class Waits(NamedTuple):
     @property
     def origin(self) -> Origin:
         """The event, as people read it."""
-        return Origin(self.event.origin.file, self.event.origin.line, f"event {self.event.reason}: {self.text[:300]}")
+        return Origin(
+            self.event.origin.file, self.event.origin.line, f"event {self.event.reason}: {self.text[:300]}"
+        )
 
 
 def has_network(pod: Pod) -> bool:
     """Whether its sandbox stands: an address, or a container that ran."""
     statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
-    return any(one.state.running or one.last_terminated for one in statuses) or (bool(pod.ips) and not pod.host_network)
+    return any(one.state.running or one.last_terminated for one in statuses) or (
+        bool(pod.ips) and not pod.host_network
+    )
 
 
 @lru_cache(maxsize=4)
@@ -56,7 +68,13 @@ def waiting(network: Network) -> tuple[Waits, ...]:
     found = []
     for key, event in newest.items():
         pod = network.cluster.pods.get(key)
-        if pod is None or pod.finished or pod.terminating or has_network(pod) or not settled(network, pod.meta.created):
+        if (
+            pod is None
+            or pod.finished
+            or pod.terminating
+            or has_network(pod)
+            or not settled(network, pod.meta.created)
+        ):
             continue
         found.append(Waits(pod, event))
     return tuple(found)
@@ -92,7 +110,9 @@ def waiting_for(code_of: Complaint) -> Look:
         for node, of_node in grouped((one.pod.node, (one, found)) for one, found in hits).items():
             first, found = of_node[0]
             caught = tuple(group or "" for group in found.groups())
-            yield unfulfilled(network, code_of, node, tuple(one for one, _ in of_node), caught, (first.origin,))
+            yield unfulfilled(
+                network, code_of, node, tuple(one for one, _ in of_node), caught, (first.origin,)
+            )
 
     return look
 

@@ -55,13 +55,19 @@ def selinux_cni_install_denied(network: Network, _promised: Promised) -> Iterato
 def _denied(network: Network, pod: Pod) -> LogLine | None:
     """The line by which a Pod says that it may not write."""
     lines = [one.line for one in said_by_pod(network).get(pod.key, ()) if DENIED.search(one.text)]
-    return lines[-1] if lines and any(not status.ready for status in pod.status.init_container_statuses) else None
+    return (
+        lines[-1]
+        if lines and any(not status.ready for status in pod.status.init_container_statuses)
+        else None
+    )
 
 
 def _found(network: Network, pod: Pod, line: LogLine, mode: SelinuxMode | None) -> Finding:
     found = DENIED.search(line.message)
     path = found[1].lstrip("'\"") if found else "the host's folder"
-    index, status = next((i, one) for i, one in enumerate(pod.status.init_container_statuses) if not one.ready)
+    index, status = next(
+        (i, one) for i, one in enumerate(pod.status.init_container_statuses) if not one.ready
+    )
     audit = [one.origin for one in network.nodes[pod.node].log_lines if AUDIT.search(one.message)]
     state = f"init container {status.name}: {status.waiting_reason or 'not done'}"
     evidence: tuple[Origin, ...] = (

@@ -14,7 +14,9 @@ from podpath.model.network import Network
 from podpath.model.refs import ObjectRef
 
 
-@state_check("cluster-domain-mismatch", severity=Severity.ERROR, needs=("api/configmaps", "node/kubelet-config.json"))
+@state_check(
+    "cluster-domain-mismatch", severity=Severity.ERROR, needs=("api/configmaps", "node/kubelet-config.json")
+)
 def cluster_domain_mismatch(network: Network, _promised: Promised) -> Iterator[Finding]:
     """Kubelets put a domain into search lists that CoreDNS does not serve.
 
@@ -52,7 +54,9 @@ def cluster_domain_mismatch(network: Network, _promised: Promised) -> Iterator[F
             yield _found(network, domain, nodes, served[0])
 
 
-def _found(network: Network, domain: str, nodes: tuple[tuple[str, KubeletConfig], ...], corefile: Corefile) -> Finding:
+def _found(
+    network: Network, domain: str, nodes: tuple[tuple[str, KubeletConfig], ...], corefile: Corefile
+) -> Finding:
     names = [name for name, _ in nodes]
     where = "All nodes put" if len(names) == len(network.nodes) else f"{', '.join(names[:3])} put"
     zones = ", ".join(corefile.zones)
@@ -61,9 +65,14 @@ def _found(network: Network, domain: str, nodes: tuple[tuple[str, KubeletConfig]
     return Finding(
         code="cluster-domain-mismatch",
         severity=Severity.ERROR,
-        subject=corefile.configmap.ref if len(names) == len(network.nodes) else ObjectRef("Node", "", names[0]),
+        subject=corefile.configmap.ref
+        if len(names) == len(network.nodes)
+        else ObjectRef("Node", "", names[0]),
         message=f"{where} {domain} into Pods' search lists, and CoreDNS serves {zones}: no short name is found",
-        evidence=(nodes[0][1].origin("clusterDomain"), stated(network.cluster, corefile.configmap, "data", "Corefile", text=line)),
+        evidence=(
+            nodes[0][1].origin("clusterDomain"),
+            stated(network.cluster, corefile.configmap, "data", "Corefile", text=line),
+        ),
         cause="names are completed with a domain that nobody serves",
         confidence=Confidence.CERTAIN,
         fix=Fix(

@@ -47,7 +47,11 @@ def dns_pods_not_running(network: Network, _promised: Promised) -> Iterator[Find
             continue
         closed = shut(network.cluster, service)
         pods = live(network.cluster.pods_of(service))
-        down = [pod for pod in pods if not pod.ready and not pod.terminating and settled(network, pod.meta.created)]
+        down = [
+            pod
+            for pod in pods
+            if not pod.ready and not pod.terminating and settled(network, pod.meta.created)
+        ]
         if closed and down and not any(pod.ready for pod in pods):
             yield _down(network, service, closed, down)
         elif down and not closed:
@@ -60,7 +64,10 @@ def _down(network: Network, service: Service, closed: tuple[Door, ...], down: li
     pod = down[0]
     found, logged = troubles(network, pod), reason_of(network, pod)
     breaks = unkept(network, closed)
-    describe = (kubectl("describe", pod.ref), f"kubectl -n {pod.meta.namespace} logs {pod.meta.name} --previous")
+    describe = (
+        kubectl("describe", pod.ref),
+        f"kubectl -n {pod.meta.namespace} logs {pod.meta.name} --previous",
+    )
     return Finding(
         code="dns-pods-not-running",
         severity=Severity.ERROR,
@@ -69,7 +76,9 @@ def _down(network: Network, service: Service, closed: tuple[Door, ...], down: li
         evidence=(*(one.origin for one in found[:1]), *(logged.evidence if logged else ())),
         cause=found[0].text,
         confidence=Confidence.CERTAIN,
-        fix=logged.fix if logged else Fix(f"cure the DNS Pods: {found[0].text}", describe, "low: these commands only read"),
+        fix=logged.fix
+        if logged
+        else Fix(f"cure the DNS Pods: {found[0].text}", describe, "low: these commands only read"),
         breaks=breaks,
         broken=sum(promise.stands_for for promise in breaks),
         reason=logged.text if logged else "; ".join(one.text for one in found[1:2]),
@@ -88,7 +97,9 @@ def _some(network: Network, service: Service, pods: tuple[Pod, ...], down: list[
         evidence=(*(one.origin for one in found[:1]), *(logged.evidence if logged else ())),
         cause=found[0].text,
         confidence=Confidence.CERTAIN,
-        fix=logged.fix if logged else Fix("cure the Pod", (kubectl("describe", pod.ref),), "low: it only reads"),
+        fix=logged.fix
+        if logged
+        else Fix("cure the Pod", (kubectl("describe", pod.ref),), "low: it only reads"),
         reason=logged.text if logged else "",
     )
 
@@ -97,16 +108,26 @@ def _absent(network: Network, service: Service, closed: tuple[Door, ...]) -> Ite
     """No Pod carries the labels: a workload without replicas, or no workload at all."""
     cluster = network.cluster
     made = templates(cluster, service)
-    strangers = [pod for pod in cluster.pods_by_namespace.get(service.meta.namespace, ()) if serves_names(pod) and pod.ready]
+    strangers = [
+        pod
+        for pod in cluster.pods_by_namespace.get(service.meta.namespace, ())
+        if serves_names(pod) and pod.ready
+    ]
     if not made and strangers:
         return  # they run, under other labels: dns-endpoints-empty
     breaks = unkept(network, closed)
     idle = made[0] if made else None
     selector = stated(cluster, service, "spec", "selector", text=f"spec.selector: {selector_text(service)}")
     if idle is not None:
-        evidence = (stated(cluster, idle, "spec", "replicas", text=f"{idle.ref}: spec.replicas: {idle.replicas}"), selector)
+        evidence = (
+            stated(cluster, idle, "spec", "replicas", text=f"{idle.ref}: spec.replicas: {idle.replicas}"),
+            selector,
+        )
     else:
-        evidence = (selector, not_listed(cluster, "pods", f"no Pod and no workload with {selector_text(service)}"))
+        evidence = (
+            selector,
+            not_listed(cluster, "pods", f"no Pod and no workload with {selector_text(service)}"),
+        )
     yield Finding(
         code="dns-pods-not-running",
         severity=Severity.ERROR,
@@ -129,9 +150,15 @@ def _why(idle: Workload | None) -> str:
 
 def _fix(idle: Workload | None) -> Fix:
     if idle is None:
-        return Fix("install CoreDNS", ("kubeadm init phase addon coredns      # or the manifest of the distribution",), "low")
+        return Fix(
+            "install CoreDNS",
+            ("kubeadm init phase addon coredns      # or the manifest of the distribution",),
+            "low",
+        )
     if idle.replicas:
         return Fix("see why its Pods are not made", (kubectl("describe", idle.ref),), "low: it only reads")
     if idle.kind == "DaemonSet":
-        return Fix("let the DaemonSet run on some node", (kubectl("describe", idle.ref),), "low: it only reads")
+        return Fix(
+            "let the DaemonSet run on some node", (kubectl("describe", idle.ref),), "low: it only reads"
+        )
     return patch_fix("scale the DNS workload up", idle.ref, {"spec": {"replicas": 2}}, "low")

@@ -89,7 +89,9 @@ def _cut(node: str, event: Event) -> Finding:
         severity=Severity.WARNING,
         subject=ObjectRef("Node", "", node),
         message=f"The kubelet of {node} cuts the resolv.conf of Pods: {event.message[:200]}",
-        evidence=(Origin(event.origin.file, event.origin.line, f"event DNSConfigForming: {event.message[:250]}"),),
+        evidence=(
+            Origin(event.origin.file, event.origin.line, f"event DNSConfigForming: {event.message[:250]}"),
+        ),
         cause="the list is longer than what is used",
         confidence=Confidence.CERTAIN,
         fix=SHORTEN,

@@ -68,7 +68,10 @@ def _missing(network: Network, handed: tuple[Handed, ...]) -> Finding:
         severity=Severity.ERROR,
         subject=ObjectRef("Service", "kube-system", "kube-dns"),
         message=f"There is no DNS Service: Pods ask {addr} for names, which is nobody's",
-        evidence=(handed[0].origin, not_listed(network.cluster, "services", f"no Service has the address {addr}")),
+        evidence=(
+            handed[0].origin,
+            not_listed(network.cluster, "services", f"no Service has the address {addr}"),
+        ),
         cause="Pods are told to ask this address",
         confidence=Confidence.CERTAIN,
         fix=Fix("make the Service again, with this address", (apply_command(made),), "low"),
@@ -93,7 +96,12 @@ def _without_udp(network: Network, service: Service) -> Finding:
 
 def _listed(service: Service) -> str:
     names = {TCP: "TCP", UDP: "UDP"}
-    return ", ".join(f"{port.port}/{names.get(int(port.protocol), port.protocol)}" for port in service.spec.ports) or "none"
+    return (
+        ", ".join(
+            f"{port.port}/{names.get(int(port.protocol), port.protocol)}" for port in service.spec.ports
+        )
+        or "none"
+    )
 
 
 @state_check("dns-tcp53-missing", severity=Severity.WARNING, needs=("api/services",))
@@ -119,14 +127,20 @@ def dns_tcp53_missing(network: Network, _promised: Promised) -> Iterator[Finding
     A policy or firewall that lets only UDP through: then the trace by TCP ends at a rule.
     """
     for service in services(network):
-        if service.cluster_ips and service.port(DNS_PORT, UDP) is not None and service.port(DNS_PORT, TCP) is None:
+        if (
+            service.cluster_ips
+            and service.port(DNS_PORT, UDP) is not None
+            and service.port(DNS_PORT, TCP) is None
+        ):
             operation = {"op": "add", "path": "/spec/ports/-", "value": PORTS[1]}
             yield Finding(
                 code="dns-tcp53-missing",
                 severity=Severity.WARNING,
                 subject=service.ref,
                 message=f"The DNS Service {service.ref.short} has no port 53/TCP: answers that are truncated cannot be asked again",
-                evidence=(stated(network.cluster, service, "spec", "ports", text=f"spec.ports: {_listed(service)}"),),
+                evidence=(
+                    stated(network.cluster, service, "spec", "ports", text=f"spec.ports: {_listed(service)}"),
+                ),
                 cause="no 53/TCP among its ports",
                 confidence=Confidence.CERTAIN,
                 fix=Fix("add the port", (json_patch(service.ref, operation),), "low"),

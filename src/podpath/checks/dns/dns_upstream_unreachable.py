@@ -11,6 +11,7 @@ from podpath.checks.dns.names import askers, corefiles, services
 from podpath.checks.host.log_lines import Said, is_recent, said_by_pod
 from podpath.checks.objects.kubectl import stated
 from podpath.checks.registry import Promised, state_check
+from podpath.dataplane.tracer import trace_flow
 from podpath.model.addr import format_addr, parse_addr
 from podpath.model.finding import Confidence, Finding, Fix, Severity
 from podpath.model.flow import PROTOCOL_NUMBERS, Flow
@@ -25,7 +26,13 @@ FAILED = re.compile(
     r"(?:read|write|dial) (udp|tcp) \S*?->\[?([0-9a-fA-F.:]+?)\]?:(\d+): (.*)"
     r"|dial (udp|tcp) \[?([0-9a-fA-F.:]+?)\]?:(\d+): (.*)"
 )
-ANSWER = ("i/o timeout", "no route to host", "connection refused", "network is unreachable", "host is unreachable")
+ANSWER = (
+    "i/o timeout",
+    "no route to host",
+    "connection refused",
+    "network is unreachable",
+    "host is unreachable",
+)
 MEANS = {
     "i/o timeout": "no answer came",
     "no route to host": "nobody has this address on the way, or a host refuses it",
@@ -48,8 +55,10 @@ class Lost(NamedTuple):
     how: str
 
 
-@state_check("dns-upstream-unreachable", severity=Severity.ERROR, needs=("api/pods", "api/services", "node/logs"))
-def dns_upstream_unreachable(network: Network, _promised: Promised) -> Iterator[Finding]:
+@state_check(
+    "dns-upstream-unreachable", severity=Severity.ERROR, needs=("api/pods", "api/services", "node/logs")
+)
+def dns_upstream_unreachable(network: Network, promised: Promised) -> Iterator[Finding]:
     """The DNS Pods do not reach the resolver that they forward to.
 
     ## Why it breaks
@@ -72,7 +81,12 @@ def dns_upstream_unreachable(network: Network, _promised: Promised) -> Iterator[
 
     *dns-pods-not-running*: no name at all is found. *pod-masquerade-missing*: nothing outside is reached by Pods.
     """
-    lost = [one for service in services(network) for pod in network.cluster.pods_of(service) for one in _lost(network, pod)]
+    lost = [
+        one
+        for service in services(network)
+        for pod in network.cluster.pods_of(service)
+        for one in _lost(network, pod)
+    ]
     silent = _pods_with_logs(network) - {one.pod.key for one in lost}
     for (addr, port), to_one in grouped(((one.addr, one.port), one) for one in lost).items():
         pods = {one.pod.key for one in to_one}
@@ -80,11 +94,18 @@ def dns_upstream_unreachable(network: Network, _promised: Promised) -> Iterator[
         if not recent or len(to_one) < FEW:
             continue
         everybody = not silent and pods >= _pods_with_logs(network)
-        yield _found(network, addr, port, recent, severe=everybody)
+        step = _where_it_ends(network, recent[-1], addr)
+        elsewhere = next((one.flow.dst for one in promised.promises if one.kind == "outside"), None)
+        cut_off = (
+            bool(step) and elsewhere is not None and bool(_where_it_ends(network, recent[-1], elsewhere))
+        )
+        yield _found(network, addr, port, recent, step, severe=everybody and not cut_off)
 
 
 def _pods_with_logs(network: Network) -> set[tuple[str, str]]:
-    chosen = {pod.key for service in services(network) for pod in network.cluster.pods_of(service) if pod.running}
+    chosen = {
+        pod.key for service in services(network) for pod in network.cluster.pods_of(service) if pod.running
+    }
     logged = {key for key in said_by_pod(network) if key in chosen}
     return logged or chosen
 
@@ -107,12 +128,28 @@ def _lost(network: Network, pod: Pod) -> Iterator[Lost]:
             yield Lost(one, pod, PROTOCOL_NUMBERS[groups[0]], addr, int(groups[2]), how)
 
 
-def _found(network: Network, addr: int, port: int, recent: list[Lost], *, severe: bool) -> Finding:
+def _where_it_ends(network: Network, one: Lost, addr: int) -> str:
+    """The step at which the model ends such a question; empty if it arrives."""
+    netns = pod_netns(*one.pod.key)
+    if netns not in network.namespaces:
+        return ""
+    failing = trace_flow(network, Flow(netns, addr, one.protocol, one.port), any_listener=True).failing
+    return failing[0].end.last.text if failing else ""
+
+
+def _found(network: Network, addr: int, port: int, recent: list[Lost], step: str, *, severe: bool) -> Finding:
     text = format_addr(addr)
     pods = {one.pod.key: one for one in recent}
     how = Counter(one.how for one in recent).most_common(1)[0][0]
     promises = tuple(_promise(one, text) for one in pods.values())
-    owner = next((one for one in corefiles(network) if text in one.forwards or any(t.startswith(text) for t in one.forwards)), None)
+    owner = next(
+        (
+            one
+            for one in corefiles(network)
+            if text in one.forwards or any(t.startswith(text) for t in one.forwards)
+        ),
+        None,
+    )
     evidence = [one.said.line.origin for one in list(pods.values())[:2]]
     if owner is not None:
         line = next(line for target, line in owner.lines.items() if target.startswith(text))
@@ -133,6 +170,7 @@ def _found(network: Network, addr: int, port: int, recent: list[Lost], *, severe
             ),
             "low",
         ),
+        reason=f"the trace of such a question: {step}" if step else "",
         breaks=promises if severe else (),
         broken=max(1, askers(network)) if severe else 0,
     )

@@ -15,10 +15,14 @@ from podpath.model.kube.pod import Pod
 from podpath.model.network import Network
 from podpath.model.refs import ObjectRef
 
-LOOKUP = re.compile(r"lookup ([\w.-]+)(?: on (\S+))?: (?:no such host|server misbehaving)|Could not resolve host:? ([\w.-]+)|Name or service not known:? ([\w.-]+)")
+LOOKUP = re.compile(
+    r"lookup ([\w.-]+)(?: on (\S+))?: (?:no such host|server misbehaving)|Could not resolve host:? ([\w.-]+)|Name or service not known:? ([\w.-]+)"
+)
 
 
-@state_check("hostnetwork-dnspolicy", severity=Severity.WARNING, needs=("api/pods", "api/services", "node/logs"))
+@state_check(
+    "hostnetwork-dnspolicy", severity=Severity.WARNING, needs=("api/pods", "api/services", "node/logs")
+)
 def hostnetwork_dnspolicy(network: Network, _promised: Promised) -> Iterator[Finding]:
     """A Pod of the host's network looks for a Service by name, and asks the node's resolver.
 
@@ -73,7 +77,9 @@ def _found(network: Network, pod: Pod, one: Said, name: str) -> Finding:
         message=f"Pod {pod.ref.short} of the host's network looks for {name} at the node's resolver, which knows no Services",
         evidence=(
             one.line.origin,
-            stated(network.cluster, pod, "spec", "dnsPolicy", text="hostNetwork: true, dnsPolicy: ClusterFirst"),
+            stated(
+                network.cluster, pod, "spec", "dnsPolicy", text="hostNetwork: true, dnsPolicy: ClusterFirst"
+            ),
         ),
         cause="with hostNetwork ClusterFirst means the node's resolv.conf",
         confidence=Confidence.CERTAIN,

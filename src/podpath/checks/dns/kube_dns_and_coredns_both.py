@@ -14,7 +14,11 @@ from podpath.model.network import Network
 from podpath.model.refs import ObjectRef
 
 
-@state_check("kube-dns-and-coredns-both", severity=Severity.WARNING, needs=("api/services", "api/pods", "api/replicasets"))
+@state_check(
+    "kube-dns-and-coredns-both",
+    severity=Severity.WARNING,
+    needs=("api/services", "api/pods", "api/replicasets"),
+)
 def kube_dns_and_coredns_both(network: Network, _promised: Promised) -> Iterator[Finding]:
     """Pods of two workloads answer behind the DNS Service.
 
@@ -46,12 +50,22 @@ def kube_dns_and_coredns_both(network: Network, _promised: Promised) -> Iterator
                 subject=service.ref,
                 message=f"Pods of {' and of '.join(str(one) for one in named)} answer behind the DNS Service {service.ref.short}",
                 evidence=tuple(
-                    stated(network.cluster, makers[one][0], "metadata", "ownerReferences", text=f"{makers[one][0].ref} of {one}")
+                    stated(
+                        network.cluster,
+                        makers[one][0],
+                        "metadata",
+                        "ownerReferences",
+                        text=f"{makers[one][0].ref} of {one}",
+                    )
                     for one in named
                 ),
                 cause="both carry the labels that the Service selects",
                 confidence=Confidence.CERTAIN,
-                fix=Fix("delete the one that is not meant", (kubectl("delete", named[-1]),), "medium: see first which one is"),
+                fix=Fix(
+                    "delete the one that is not meant",
+                    (kubectl("delete", named[-1]),),
+                    "medium: see first which one is",
+                ),
             )
 
 

@@ -16,7 +16,9 @@ from podpath.model.network import Network
 from podpath.model.refs import ObjectRef
 
 
-@state_check("kubelet-clusterdns-mismatch", severity=Severity.ERROR, needs=("api/services", "node/kubelet-config.json"))
+@state_check(
+    "kubelet-clusterdns-mismatch", severity=Severity.ERROR, needs=("api/services", "node/kubelet-config.json")
+)
 def kubelet_clusterdns_mismatch(network: Network, _promised: Promised) -> Iterator[Finding]:
     """A kubelet hands out a DNS address that is not the DNS Service's.
 
@@ -56,7 +58,8 @@ def _found(network: Network, addr: int, handed: tuple[Handed, ...], service: Ser
     where = nodes[0] if len(nodes) == 1 else f"{len(nodes)} nodes"
     every = len(nodes) == len(network.nodes)
     steps = tuple(
-        f'{node}: in /var/lib/kubelet/config.yaml: clusterDNS: ["{right}"]; systemctl restart kubelet' for node in nodes[:5]
+        f'{node}: in /var/lib/kubelet/config.yaml: clusterDNS: ["{right}"]; systemctl restart kubelet'
+        for node in nodes[:5]
     )
     return Finding(
         code="kubelet-clusterdns-mismatch",
@@ -71,7 +74,10 @@ def _found(network: Network, addr: int, handed: tuple[Handed, ...], service: Ser
         confidence=Confidence.CERTAIN,
         fix=Fix(
             f"set clusterDNS to {right}, restart the kubelet, recreate the Pods",
-            (*steps, f"kubectl delete pods -A --field-selector spec.nodeName={nodes[0]}      # they keep their old file"),
+            (
+                *steps,
+                f"kubectl delete pods -A --field-selector spec.nodeName={nodes[0]}      # they keep their old file",
+            ),
             "low for the kubelet; Pods are recreated",
         ),
         broken=max(1, askers(network, frozenset(nodes))),

@@ -111,10 +111,10 @@ def read_corefile(configmap: ConfigMap, text: str) -> Corefile:
         elif depth == 1 and words and words[0] == "kubernetes":
             named = [_zone(word) for word in words[1:]] or list(block)
             zones += [zone for zone in named if not zone.endswith(REVERSE)]
-            lines.update({zone: line for zone in named})
+            lines.update(dict.fromkeys(named, line))
         elif depth == 1 and words and words[0] == "forward":
             forwards += words[2:]
-            lines.update({target: line for target in words[2:]})
+            lines.update(dict.fromkeys(words[2:], line))
         depth += line.count("{") - line.count("}")
     return Corefile(configmap, tuple(zones), tuple(forwards), lines)
 

@@ -75,7 +75,9 @@ def cidr_overlap_pod_service(network: Network, _promised: Promised) -> Iterator[
                     break
 
 
-def _pod_service(network: Network, pods: Range, services: Prefix | None, text: str, origin: Origin) -> Finding:
+def _pod_service(
+    network: Network, pods: Range, services: Prefix | None, text: str, origin: Origin
+) -> Finding:
     cluster = network.cluster
     twice = [
         (pod, service)
@@ -157,7 +159,9 @@ def cidr_overlap_docker_bridge(network: Network, _promised: Promised) -> Iterato
 
 def _overlaps(network: Network, code: str, kinds: tuple[str, ...]) -> Iterator[Finding]:
     meetings = grouped(
-        ((one.foreign.prefix, one.ours.prefix), one) for one in _meetings(network) if one.foreign.kind in kinds
+        ((one.foreign.prefix, one.ours.prefix), one)
+        for one in _meetings(network)
+        if one.foreign.kind in kinds
     )
     for alike in meetings.values():
         yield _met(code, alike)

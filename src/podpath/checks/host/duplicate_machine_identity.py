@@ -44,7 +44,9 @@ def duplicate_machine_identity(network: Network, _promised: Promised) -> Iterato
     *flannel-wrong-iface*: two nodes tell others the same tunnel address, and are two machines otherwise.
     """
     nodes = network.cluster.nodes.values()
-    for addr, owners in grouped((addr, node) for node in nodes for addr in set(node.addresses("InternalIP"))).items():
+    for addr, owners in grouped(
+        (addr, node) for node in nodes for addr in set(node.addresses("InternalIP"))
+    ).items():
         if len(owners) > 1:
             evidence = tuple(
                 stated(network.cluster, one, "status", "addresses", text=f"InternalIP: {format_addr(addr)}")
@@ -64,7 +66,9 @@ def duplicate_machine_identity(network: Network, _promised: Promised) -> Iterato
 
 def _macs(network: Network) -> Iterator[Finding]:
     """Links that carry the nodes' own addresses, with one MAC."""
-    internal = {addr: node.name for node in network.cluster.nodes.values() for addr in node.addresses("InternalIP")}
+    internal = {
+        addr: node.name for node in network.cluster.nodes.values() for addr in node.addresses("InternalIP")
+    }
     real = grouped(
         (link.mac, (netns.node, link))
         for netns in network.namespaces.values()
@@ -92,6 +96,10 @@ def _found(owners: tuple[Node, ...], what: str, evidence: tuple[Origin, ...], se
         evidence=evidence,
         cause="a clone that kept its original's identity",
         confidence=Confidence.CERTAIN,
-        fix=Fix(f"give {newest.name} an identity of its own", ONE_MORE_TIME, "medium: the node leaves and joins again"),
+        fix=Fix(
+            f"give {newest.name} an identity of its own",
+            ONE_MORE_TIME,
+            "medium: the node leaves and joins again",
+        ),
         broken=len(owners) if severity is Severity.ERROR else 0,
     )

@@ -52,9 +52,9 @@ def _said(network: Network) -> Iterator[Said]:
             for index, line in enumerate(lines):
                 pod = pod_of_log(line.origin.file)
                 yield Said(node.name, pod, line, index >= len(lines) - TAIL)
-    for pod in network.cluster.pods.values():
-        if not pod.ready:
-            yield from _left_behind(network, pod)
+    for unready in network.cluster.pods.values():
+        if not unready.ready:
+            yield from _left_behind(network, unready)
 
 
 def pod_of_log(file: str) -> Key | None:

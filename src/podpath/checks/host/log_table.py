@@ -57,7 +57,10 @@ REASONS = (
         message="{who} stops: its Corefile has the directive {0}, which CoreDNS no longer knows",
         cause="the directive was removed",
         fix="replace `proxy . X` by `forward . X`, and delete `upstream` and `resyncperiod`",
-        steps=("kubectl -n kube-system edit configmap coredns", "kubectl -n kube-system rollout restart deployment coredns"),
+        steps=(
+            "kubectl -n kube-system edit configmap coredns",
+            "kubectl -n kube-system rollout restart deployment coredns",
+        ),
         risk="low",
         why="CoreDNS 1.5 removed the plugin ``proxy``, 1.7 the options ``upstream`` and ``resyncperiod``. A Corefile that"
         " still names them does not parse, so an upgraded CoreDNS does not start.",
@@ -70,7 +73,10 @@ REASONS = (
         message="{who} stops: its Corefile does not parse ({0})",
         cause="the Corefile does not parse",
         fix="correct the line that it names",
-        steps=("kubectl -n kube-system edit configmap coredns", "kubectl -n kube-system rollout restart deployment coredns"),
+        steps=(
+            "kubectl -n kube-system edit configmap coredns",
+            "kubectl -n kube-system rollout restart deployment coredns",
+        ),
         risk="low",
         why="CoreDNS reads the whole Corefile before it serves: an unbalanced brace, an unknown plugin or a zone that is"
         " given twice keeps it from starting.",

@@ -91,7 +91,9 @@ def _service_cidrs(network: Network) -> Iterator[Range]:
         cidrs = one.spec.get("cidrs")
         for text in cidrs if isinstance(cidrs, list) else ():
             for prefix in _prefixes(str(text)):
-                yield Range(prefix, f"ServiceCIDR {one.meta.name}", network.cluster.field_origin(one, "spec", "cidrs"))
+                yield Range(
+                    prefix, f"ServiceCIDR {one.meta.name}", network.cluster.field_origin(one, "spec", "cidrs")
+                )
 
 
 def _flags(network: Network) -> Iterator[Range]:
@@ -141,14 +143,24 @@ def cni_devices(network: Network, netns: Netns) -> frozenset[str]:
         if here == netns.id and dev in links and not network.namespaces[network.peers[here, dev][0]].is_host
     }
     node = network.nodes.get(netns.node)
-    named = {plugin.bridge or "cni0" for config in (node.cni if node else None) or () for plugin in config.plugins[:1]}
-    carriers = {link.name for link in links.values() if link.kind in TUNNELS or link.kind in ("veth", "dummy", "loopback")}
+    named = {
+        plugin.bridge or "cni0"
+        for config in (node.cni if node else None) or ()
+        for plugin in config.plugins[:1]
+    }
+    carriers = {
+        link.name
+        for link in links.values()
+        if link.kind in TUNNELS or link.kind in ("veth", "dummy", "loopback")
+    }
     known = hangs | named | carriers | {"lo"}
     if hangs or named:
         return frozenset(known)
     object_ = network.cluster.nodes.get(netns.node)
     ranges = object_.pod_cidrs if object_ else ()
-    return frozenset(known | {one.dev for one in netns.addresses or () if any(one.addr in prefix for prefix in ranges)})
+    return frozenset(
+        known | {one.dev for one in netns.addresses or () if any(one.addr in prefix for prefix in ranges)}
+    )
 
 
 def _connected(netns: Netns, own: frozenset[str]) -> Iterator[Foreign]:
@@ -158,7 +170,9 @@ def _connected(netns: Netns, own: frozenset[str]) -> Iterator[Foreign]:
         if address.dev in own or address.scope == "link" or address.length >= whole:
             continue
         kind = "bridge" if link is not None and link.kind == "bridge" else "connected"
-        yield Foreign(make_prefix(address.addr, address.length), netns.node, address.dev, kind, address.origin)
+        yield Foreign(
+            make_prefix(address.addr, address.length), netns.node, address.dev, kind, address.origin
+        )
 
 
 def _routed(network: Network, netns: Netns, own: frozenset[str], pods: set[Prefix]) -> Iterator[Foreign]:

@@ -67,7 +67,12 @@ def selecting(network: Network) -> Iterator[Service]:
     names = name_services(network)
     for service in network.cluster.services.values():
         spec = service.spec
-        if spec.selector and spec.type != "ExternalName" and service.key not in names and service.key != API_SERVICE:
+        if (
+            spec.selector
+            and spec.type != "ExternalName"
+            and service.key not in names
+            and service.key != API_SERVICE
+        ):
             yield service
 
 
@@ -99,7 +104,12 @@ def unkept(network: Network, shut_doors: Iterable[Door]) -> tuple[Promise, ...]:
     return tuple(
         Promise(
             kind="dns" if door.service.key in name_services(network) else "service",
-            flow=Flow(_example(network)[0], door.service.cluster_ip(v4=door.v4) or 0, int(door.port.protocol), door.port.port),
+            flow=Flow(
+                _example(network)[0],
+                door.service.cluster_ip(v4=door.v4) or 0,
+                int(door.port.protocol),
+                door.port.port,
+            ),
             subject=door.service.ref,
             client=_example(network)[1],
             servers=frozenset(),

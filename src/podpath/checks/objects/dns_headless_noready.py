@@ -37,7 +37,12 @@ def dns_headless_noready(network: Network, _promised: Promised) -> Iterator[Find
     """
     for service in selecting(network):
         pods = live(network.cluster.pods_of(service))
-        if not service.spec.headless or not pods or any(pod.ready for pod in pods) or not shut(network.cluster, service):
+        if (
+            not service.spec.headless
+            or not pods
+            or any(pod.ready for pod in pods)
+            or not shut(network.cluster, service)
+        ):
             continue
         if not any(settled(network, pod.meta.created) for pod in pods):
             continue

@@ -78,7 +78,11 @@ def _found(network: Network, service: Service, one: EndpointSlice, index: int, w
         severity=Severity.ERROR,
         subject=service.ref,
         message=f"Service {service.ref.short} leads to {addr}, which {why}",
-        evidence=(stated(network.cluster, one, "endpoints", str(index), "addresses", "0", text=f"addresses: {addr}"),),
+        evidence=(
+            stated(
+                network.cluster, one, "endpoints", str(index), "addresses", "0", text=f"addresses: {addr}"
+            ),
+        ),
         cause="nobody answers at this address",
         confidence=Confidence.CERTAIN,
         fix=Fix(

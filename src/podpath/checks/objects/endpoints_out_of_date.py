@@ -66,7 +66,9 @@ def _missing(network: Network, door: Door) -> list[ServiceEndpoint]:
         pod = network.cluster.pods.get(one.pod) if one.pod else None
         if not one.ready or (one.addr, one.port) in listed or pod is None:
             continue
-        since = next((c.last_transition_time for c in pod.status.conditions if c.type == "Ready"), pod.meta.created)
+        since = next(
+            (c.last_transition_time for c in pod.status.conditions if c.type == "Ready"), pod.meta.created
+        )
         if settled(network, since) and settled(network, door.service.meta.created):
             found.append(one)
     return found
@@ -80,7 +82,9 @@ def _stale(network: Network, door: Door) -> list[ServiceEndpoint]:
         if not one.ready or one.pod is None or one.pod in cluster.pods:
             continue
         other = cluster.pod_at(one.addr)
-        lost = bool(cluster.nodes) and cluster.has("nodes") and bool(one.node) and one.node not in cluster.nodes
+        lost = (
+            bool(cluster.nodes) and cluster.has("nodes") and bool(one.node) and one.node not in cluster.nodes
+        )
         if lost or (other is not None and settled(network, other.meta.created)):
             found.append(one)
     return found
@@ -106,7 +110,11 @@ def _found(
         evidence=_evidence(network.cluster, door, (*stale, *missing)),
         cause="the slice and the Pods do not agree",
         confidence=Confidence.CERTAIN,
-        fix=Fix("see why kube-controller-manager does not keep EndpointSlices up to date", STEPS, "low: it only reads"),
+        fix=Fix(
+            "see why kube-controller-manager does not keep EndpointSlices up to date",
+            STEPS,
+            "low: it only reads",
+        ),
         breaks=breaks,
         broken=broken,
     )
@@ -126,5 +134,5 @@ def _evidence(cluster: Cluster, door: Door, wrong: tuple[ServiceEndpoint, ...]) 
         if slices
         else not_listed(cluster, "endpointslices", f"no EndpointSlice of {door.service.ref}")
     )
-    pods = [cluster.pods[one.pod] for one in wrong if one.pod in cluster.pods]
+    pods = [pod for one in wrong if one.pod and (pod := cluster.pods.get(one.pod)) is not None]
     return first, *(stated(cluster, pod, "status", "podIP") for pod in pods[:1])

@@ -43,7 +43,9 @@ def externalname_misuse(network: Network, _promised: Promised) -> Iterator[Findi
             severity=Severity.WARNING,
             subject=service.ref,
             message=f"Service {service.ref.short} is an ExternalName for {name}, which is an address and no name",
-            evidence=(stated(network.cluster, service, "spec", "externalName", text=f"externalName: {name}"),),
+            evidence=(
+                stated(network.cluster, service, "spec", "externalName", text=f"externalName: {name}"),
+            ),
             cause="a CNAME record must name a name",
             confidence=Confidence.CERTAIN,
             fix=_fix(service, name, v4=is_v4(addr)),
@@ -59,17 +61,25 @@ def _address(text: str) -> int | None:
 
 def _fix(service: Service, name: str, *, v4: bool) -> Fix:
     meta = {"name": service.meta.name, "namespace": service.meta.namespace}
-    listed = [
-        {"name": port.name, "port": port.port, "protocol": "TCP"} for port in service.spec.ports
-    ] or [{"name": "", "port": 80, "protocol": "TCP"}]
+    listed = [{"name": port.name, "port": port.port, "protocol": "TCP"} for port in service.spec.ports] or [
+        {"name": "", "port": 80, "protocol": "TCP"}
+    ]
     made = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": listed}}
     slice_ = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {**meta, "name": f"{service.meta.name}-1", "labels": {"kubernetes.io/service-name": service.meta.name}},
+        "metadata": {
+            **meta,
+            "name": f"{service.meta.name}-1",
+            "labels": {"kubernetes.io/service-name": service.meta.name},
+        },
         "addressType": "IPv4" if v4 else "IPv6",
         "endpoints": [{"addresses": [name.rstrip(".")]}],
         "ports": listed,
     }
     steps = (kubectl("delete", service.ref), apply_command(made, slice_))
-    return Fix("a Service without a selector, and its address in an EndpointSlice", steps, "low: the name has no answer now")
+    return Fix(
+        "a Service without a selector, and its address in an EndpointSlice",
+        steps,
+        "low: the name has no answer now",
+    )

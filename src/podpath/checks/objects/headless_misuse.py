@@ -59,7 +59,15 @@ def _found(network: Network, service: Service, index: int, real: list[int]) -> F
         subject=service.ref,
         message=f"Headless Service {service.ref.short} says port {port.port}, but its Pods are reached at {meant} only",
         evidence=(
-            stated(network.cluster, service, "spec", "ports", str(index), "port", text=f"port: {port.port}, targetPort: {port.target}"),
+            stated(
+                network.cluster,
+                service,
+                "spec",
+                "ports",
+                str(index),
+                "port",
+                text=f"port: {port.port}, targetPort: {port.target}",
+            ),
             stated(network.cluster, service, "spec", "clusterIP", text="clusterIP: None"),
         ),
         cause="nothing translates a headless Service",

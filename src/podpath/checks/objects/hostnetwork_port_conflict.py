@@ -18,7 +18,9 @@ from podpath.model.origin import Origin
 from podpath.model.refs import node_netns
 
 NO_PORTS = re.compile(r"didn't have free ports")
-IN_USE = re.compile(r"(?:bind|listen)\S* ?.*?[:\]](\d+)\)?: .*address already in use|EADDRINUSE.*?:(\d+)|address already in use")
+IN_USE = re.compile(
+    r"(?:bind|listen)\S* ?.*?[:\]](\d+)\)?: .*address already in use|EADDRINUSE.*?:(\d+)|address already in use"
+)
 
 
 @state_check("hostnetwork-port-conflict", severity=Severity.ERROR, needs=("api/pods",))
@@ -53,7 +55,9 @@ def hostnetwork_port_conflict(network: Network, _promised: Promised) -> Iterator
 
 
 def _wanted(pod: Pod) -> list[int]:
-    return sorted({port.host_port or port.container_port for port in pod.ports() if port.host_port or pod.host_network})
+    return sorted(
+        {port.host_port or port.container_port for port in pod.ports() if port.host_port or pod.host_network}
+    )
 
 
 def _not_scheduled(network: Network, pod: Pod) -> Iterator[Finding]:
@@ -62,15 +66,33 @@ def _not_scheduled(network: Network, pod: Pod) -> Iterator[Finding]:
         return
     event, ports = max(events, key=lambda one: one.last), _wanted(pod)
     holder = next(
-        (one for one in network.cluster.pods.values() if one.node and not one.finished and one is not pod and set(_wanted(one)) & set(ports)),
+        (
+            one
+            for one in network.cluster.pods.values()
+            if one.node and not one.finished and one is not pod and set(_wanted(one)) & set(ports)
+        ),
         None,
     )
     both = sorted(set(_wanted(holder)) & set(ports)) if holder else ports
-    whose = f"which Pod {holder.ref.short} has on {holder.node}" if holder else "which are taken on every node"
+    whose = (
+        f"which Pod {holder.ref.short} has on {holder.node}" if holder else "which are taken on every node"
+    )
     evidence = [Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:250]}")]
     if holder is not None:
-        evidence.append(stated(network.cluster, holder, "spec", "containers", text=f"{holder.ref}: host ports {_wanted(holder)}"))
-    yield _finding(pod, f"Pod {pod.ref.short} finds no node: it wants host port {', '.join(map(str, both))}, {whose}", evidence)
+        evidence.append(
+            stated(
+                network.cluster,
+                holder,
+                "spec",
+                "containers",
+                text=f"{holder.ref}: host ports {_wanted(holder)}",
+            )
+        )
+    yield _finding(
+        pod,
+        f"Pod {pod.ref.short} finds no node: it wants host port {', '.join(map(str, both))}, {whose}",
+        evidence,
+    )
 
 
 def _not_bound(network: Network, pod: Pod) -> Iterator[Finding]:

@@ -56,19 +56,32 @@ def _wrong(service: Service | None, backend: ServiceBackend) -> str:
     if backend.port.number or backend.port.name:
         wanted = backend.port.number or backend.port.name
         if service.port(wanted) is None:
-            ports = ", ".join(port.label if not port.name else f"{port.name}={port.port}" for port in service.spec.ports)
+            ports = ", ".join(
+                port.label if not port.name else f"{port.name}={port.port}" for port in service.spec.ports
+            )
             return f"port {_port_text(backend)} of Service {backend.name}, which has {ports or 'no port'}"
     return ""
 
 
 def _found(
-    network: Network, ingress: Ingress, path: tuple[str, ...], backend: ServiceBackend, service: Service | None, wrong: str
+    network: Network,
+    ingress: Ingress,
+    path: tuple[str, ...],
+    backend: ServiceBackend,
+    service: Service | None,
+    wrong: str,
 ) -> Finding:
     field = ("backend",) if path[-1] != "defaultBackend" else ()
-    leaf = ("service", "name") if service is None else ("service", "port", "name" if backend.port.name else "number")
+    leaf = (
+        ("service", "name")
+        if service is None
+        else ("service", "port", "name" if backend.port.name else "number")
+    )
     evidence = [stated(network.cluster, ingress, *path, *field, *leaf)]
     if service is not None:
-        evidence.append(stated(network.cluster, service, "spec", "ports", text=f"{service.ref} ports: {_listed(service)}"))
+        evidence.append(
+            stated(network.cluster, service, "spec", "ports", text=f"{service.ref} ports: {_listed(service)}")
+        )
     return Finding(
         code="ingress-backend-mismatch",
         severity=Severity.ERROR,
@@ -88,9 +101,15 @@ def _listed(service: Service) -> str:
 
 def _fix(network: Network, ingress: Ingress, path: tuple[str, ...], service: Service | None) -> Fix:
     if service is None or len(service.spec.ports) != 1:
-        return Fix("name a Service of this namespace and one of its ports", risk="low: the path is not served now")
+        return Fix(
+            "name a Service of this namespace and one of its ports", risk="low: the path is not served now"
+        )
     port = service.spec.ports[0].port
-    operation = {"op": "replace", "path": "/" + "/".join((*path, "service", "port")), "value": {"number": port}}
+    operation = {
+        "op": "replace",
+        "path": "/" + "/".join((*path, "service", "port")),
+        "value": {"number": port},
+    }
     words = f"use port {port}, the only one that Service {service.meta.name} has"
     if not any(door.open for door in doors(network.cluster, service)):
         words += " (it has no endpoints either)"

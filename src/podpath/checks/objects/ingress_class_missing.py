@@ -55,7 +55,9 @@ def _found(network: Network, ingress: Ingress, severity: Severity, why: str) -> 
     fix = Fix("install an Ingress controller with its IngressClass", risk="low")
     if classes:
         patch = {"spec": {"ingressClassName": classes[0]}}
-        fix = patch_fix(f"name a class that exists: {', '.join(classes)}", ingress.ref, patch, "low: nobody reads it now")
+        fix = patch_fix(
+            f"name a class that exists: {', '.join(classes)}", ingress.ref, patch, "low: nobody reads it now"
+        )
     return Finding(
         code="ingress-class-missing",
         severity=severity,

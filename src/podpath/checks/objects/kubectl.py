@@ -11,6 +11,7 @@ from podpath.model.edit import PatchObject
 from podpath.model.finding import Fix
 from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.meta import KubeObject
+from podpath.model.kube.selector import LabelSelector
 from podpath.model.origin import Origin
 from podpath.model.refs import ObjectRef
 
@@ -55,6 +56,19 @@ def patch_fix(
     """A fix that is one merge patch, and what is to follow it."""
     edit = PatchObject(ref, as_json(body), summary)
     return Fix(summary, (merge_patch(ref, body), *then), risk, (edit,))
+
+
+def selector_body(selector: LabelSelector) -> dict[str, object]:
+    """A selector as the API writes it."""
+    body: dict[str, object] = {}
+    if selector.match_labels:
+        body["matchLabels"] = dict(selector.match_labels)
+    if selector.match_expressions:
+        body["matchExpressions"] = [
+            {"key": one.key, "operator": one.operator, **({"values": list(one.values)} if one.values else {})}
+            for one in selector.match_expressions
+        ]
+    return body
 
 
 def stated(cluster: Cluster, obj: KubeObject, *path: str, text: str = "") -> Origin:

@@ -46,10 +46,17 @@ def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]
             severity=Severity.ERROR,
             subject=service.ref,
             message=f"The load balancer of Service {service.ref.short} has no nodes: all {len(nodes)} are left out by their label",
-            evidence=tuple(stated(network.cluster, node, "metadata", "labels", EXCLUDE, text=f"{node.ref}: {EXCLUDE}") for node in nodes[:3]),
+            evidence=tuple(
+                stated(network.cluster, node, "metadata", "labels", EXCLUDE, text=f"{node.ref}: {EXCLUDE}")
+                for node in nodes[:3]
+            ),
             cause="every node is to be left out",
             confidence=Confidence.LIKELY,
-            fix=Fix("take the label off", tuple(kubectl("label", node.ref, f"{EXCLUDE}-") for node in nodes[:3]), "low"),
+            fix=Fix(
+                "take the label off",
+                tuple(kubectl("label", node.ref, f"{EXCLUDE}-") for node in nodes[:3]),
+                "low",
+            ),
             broken=max(1, len(service.spec.ports)),
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from podpath.checks.host.clock import settled
 from podpath.checks.host.log_lines import said
-from podpath.checks.host.log_table import REASONS
 from podpath.checks.host.log_reasons import Read, read
+from podpath.checks.host.log_table import REASONS
 from podpath.checks.objects.kubectl import kubectl, stated
 from podpath.checks.registry import Promised, state_check
 from podpath.model.finding import Confidence, Finding, Fix, Severity
@@ -16,7 +16,9 @@ from podpath.model.kube.service import Service
 from podpath.model.network import Network
 from podpath.model.origin import Origin
 
-FAILED = frozenset({"SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "AllocationFailed", "UpdateLoadBalancerFailed"})
+FAILED = frozenset(
+    {"SyncLoadBalancerFailed", "CreatingLoadBalancerFailed", "AllocationFailed", "UpdateLoadBalancerFailed"}
+)
 GRACE_S = 300.0
 """Clouds take minutes to make a balancer."""
 
@@ -48,7 +50,9 @@ def lb_pending_no_controller(network: Network, _promised: Promised) -> Iterator[
     served = any(one.status.load_balancer.ingress for one in network.cluster.services.values())
     logged = _logged(network) if pending else None
     for service in pending:
-        events = [one for one in network.cluster.events_by_object.get(service.ref, ()) if one.reason in FAILED]
+        events = [
+            one for one in network.cluster.events_by_object.get(service.ref, ()) if one.reason in FAILED
+        ]
         event = max(events, key=lambda one: one.last, default=None)
         yield _found(network, service, event, logged, served=served)
 
@@ -64,13 +68,17 @@ def _logged(network: Network) -> Read | None:
     return next((found for one in reversed(said(network)) if (found := read(row, one)) is not None), None)
 
 
-def _found(network: Network, service: Service, event: Event | None, logged: Read | None, *, served: bool) -> Finding:
+def _found(
+    network: Network, service: Service, event: Event | None, logged: Read | None, *, served: bool
+) -> Finding:
     spec = service.spec
     evidence = [stated(network.cluster, service, "status", "loadBalancer", text="status.loadBalancer: {}")]
     why = "no controller answers"
     if event is not None:
         why = "its controller fails"
-        evidence.insert(0, Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:250]}"))
+        evidence.insert(
+            0, Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:250]}")
+        )
     elif spec.load_balancer_class:
         why = f"no controller of class {spec.load_balancer_class} answers"
         evidence.insert(0, stated(network.cluster, service, "spec", "loadBalancerClass"))
@@ -86,8 +94,12 @@ def _found(network: Network, service: Service, event: Event | None, logged: Read
         evidence=tuple(evidence),
         cause="nobody has given it an address",
         confidence=Confidence.CERTAIN,
-        fix=logged.fix if logged else Fix(
-            "cure what the controller complains about" if event else "install a controller for load balancers (a cloud's, MetalLB, kube-vip)",
+        fix=logged.fix
+        if logged
+        else Fix(
+            "cure what the controller complains about"
+            if event
+            else "install a controller for load balancers (a cloud's, MetalLB, kube-vip)",
             (kubectl("describe", service.ref),),
             "low: it only reads",
         ),

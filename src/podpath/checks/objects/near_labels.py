@@ -91,12 +91,15 @@ def _distance(selector: Mapping[str, str], labels: Mapping[str, str]) -> tuple[d
             changed[key] = labels[key]
             score += _alike(value, labels[key]) / 2
             continue
-        renamed = next((other for other, text in labels.items() if text == value and other not in selector), "")
+        renamed = next(
+            (other for other, text in labels.items() if text == value and other not in selector), ""
+        )
         changed[key] = None
         if renamed:
             changed[renamed] = value
             score += 0.5
-    if not changed or all(changed.get(key) is None for key in changed) and score < len(selector) / 2:
+    only_dropped = all(value is None for value in changed.values())
+    if not changed or (only_dropped and score < len(selector) / 2):
         return changed, 0.0
     return changed, score / len(selector)
 

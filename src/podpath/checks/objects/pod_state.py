@@ -87,7 +87,12 @@ def _scheduling(network: Network, pod: Pod) -> Iterator[Trouble]:
     for event in reversed(events_of(network, pod)):
         if event.reason == "FailedScheduling":
             text = f"no node takes it: {event.message[:200]}"
-            yield Trouble(text, Origin(event.origin.file, event.origin.line, f"event FailedScheduling: {event.message[:200]}"))
+            yield Trouble(
+                text,
+                Origin(
+                    event.origin.file, event.origin.line, f"event FailedScheduling: {event.message[:200]}"
+                ),
+            )
             return
 
 

@@ -82,7 +82,9 @@ def _said(event: Event) -> Finding:
         severity=Severity.ERROR,
         subject=event.object,
         message=f"The range of ClusterIPs does not suffice: {event.message[:200]}",
-        evidence=(Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:250]}"),),
+        evidence=(
+            Origin(event.origin.file, event.origin.line, f"event {event.reason}: {event.message[:250]}"),
+        ),
         cause="no address of the range is left, or this one is outside of it",
         confidence=Confidence.CERTAIN,
         fix=MORE,

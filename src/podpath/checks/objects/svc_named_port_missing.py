@@ -49,7 +49,9 @@ def svc_named_port_missing(network: Network, _promised: Promised) -> Iterator[Fi
                 yield _found(network, service, index, closed, pods)
 
 
-def _found(network: Network, service: Service, index: int, closed: list[Door], pods: tuple[Pod, ...]) -> Finding:
+def _found(
+    network: Network, service: Service, index: int, closed: list[Door], pods: tuple[Pod, ...]
+) -> Finding:
     port = service.spec.ports[index]
     protocol = protocol_name(port.protocol).upper()
     declared = [one for one in pods[0].ports() if one.protocol == port.protocol] or list(pods[0].ports())
@@ -61,8 +63,18 @@ def _found(network: Network, service: Service, index: int, closed: list[Door], p
         subject=service.ref,
         message=f"Service {service.ref.short}:{port.label} leads to a port named {port.target}/{protocol}, which its Pods do not have",
         evidence=(
-            stated(network.cluster, service, "spec", "ports", str(index), "targetPort", text=f"targetPort: {port.target}"),
-            stated(network.cluster, pods[0], "spec", "containers", text=f"{pods[0].ref} container ports: {names}"),
+            stated(
+                network.cluster,
+                service,
+                "spec",
+                "ports",
+                str(index),
+                "targetPort",
+                text=f"targetPort: {port.target}",
+            ),
+            stated(
+                network.cluster, pods[0], "spec", "containers", text=f"{pods[0].ref} container ports: {names}"
+            ),
         ),
         cause="no container port has this name",
         confidence=Confidence.CERTAIN,
@@ -74,7 +86,9 @@ def _found(network: Network, service: Service, index: int, closed: list[Door], p
 
 def _fix(service: Service, index: int, numbers: list[int]) -> Fix:
     if len(numbers) != 1:
-        return Fix("name a port that the containers declare in targetPort, or declare this name in the Pod template")
+        return Fix(
+            "name a port that the containers declare in targetPort, or declare this name in the Pod template"
+        )
     value = {"op": "replace", "path": f"/spec/ports/{index}/targetPort", "value": numbers[0]}
     words = f"lead the port to {numbers[0]}, the only one that the containers declare"
     return Fix(words, (json_patch(service.ref, value),), "low: nothing answers there now")

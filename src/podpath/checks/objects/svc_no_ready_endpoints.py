@@ -55,7 +55,9 @@ def svc_no_ready_endpoints(network: Network, _promised: Promised) -> Iterator[Fi
             yield _not_ready(network, service, closed, pods)
 
 
-def _not_ready(network: Network, service: Service, closed: tuple[Door, ...], pods: tuple[Pod, ...]) -> Finding:
+def _not_ready(
+    network: Network, service: Service, closed: tuple[Door, ...], pods: tuple[Pod, ...]
+) -> Finding:
     pod = min(pods, key=lambda one: (one.terminating, one.meta.created))
     found = troubles(network, pod)
     logged = reason_of(network, pod)
@@ -102,7 +104,11 @@ def _never_made(network: Network, service: Service, closed: tuple[Door, ...]) ->
             evidence=tuple(evidence),
             cause="no Pod was made",
             confidence=Confidence.CERTAIN,
-            fix=Fix("find out why its Pods are not made", (kubectl("describe", workload.ref),), "low: it only reads"),
+            fix=Fix(
+                "find out why its Pods are not made",
+                (kubectl("describe", workload.ref),),
+                "low: it only reads",
+            ),
             breaks=breaks,
             broken=sum(promise.stands_for for promise in breaks),
             reason=said,
@@ -111,6 +117,14 @@ def _never_made(network: Network, service: Service, closed: tuple[Door, ...]) ->
 
 def _refusal(network: Network, workload: Workload) -> Event | None:
     """The newest event FailedCreate of the workload or of a ReplicaSet that it made."""
-    owned = {one.ref for one in network.cluster.workloads.values() if one.meta.owner == (workload.kind, workload.meta.name)}
-    events = [one for one in network.cluster.events if one.reason == "FailedCreate" and one.object in {workload.ref, *owned}]
+    owned = {
+        one.ref
+        for one in network.cluster.workloads.values()
+        if one.meta.owner == (workload.kind, workload.meta.name)
+    }
+    events = [
+        one
+        for one in network.cluster.events
+        if one.reason == "FailedCreate" and one.object in {workload.ref, *owned}
+    ]
     return max(events, key=lambda one: one.last, default=None)

@@ -69,7 +69,9 @@ def svc_selector_mismatch(network: Network, _promised: Promised) -> Iterator[Fin
 
 
 def _message(network: Network, service: Service, near: Near | None) -> str:
-    text = f"Service {service.ref.short} selects {selector_text(service)}, which no Pod of its namespace carries"
+    text = (
+        f"Service {service.ref.short} selects {selector_text(service)}, which no Pod of its namespace carries"
+    )
     if near is not None:
         return f"{text}; the nearest labels are {near.text}, of {near.owner.ref}"
     other = elsewhere(network.cluster, service)
@@ -85,13 +87,19 @@ def _evidence(network: Network, service: Service, near: Near | None) -> tuple[Or
         return (own,)
     path = ("metadata",) if near.pods else ("spec", "template", "metadata")
     label = next((key for key, value in near.changed.items() if value is not None), "")
-    return own, stated(network.cluster, near.owner, *path, "labels", label, text=f"{near.owner.ref} labels: {near.text}")
+    return own, stated(
+        network.cluster, near.owner, *path, "labels", label, text=f"{near.owner.ref} labels: {near.text}"
+    )
 
 
 def _fix(service: Service, near: Near | None) -> Fix:
     if near is None:
         words = "give the Service a selector that its Pods match, or delete it if they are gone for good"
-        return Fix(words, (kubectl("get", service.ref, "-o jsonpath='{.spec.selector}'"),), "low: nothing is reached now")
+        return Fix(
+            words,
+            (kubectl("get", service.ref, "-o jsonpath='{.spec.selector}'"),),
+            "low: nothing is reached now",
+        )
     return patch_fix(
         f"let the Service select {near.text}",
         service.ref,
@@ -111,7 +119,9 @@ def _idle(network: Network, service: Service, workload: Workload) -> Finding:
         message=f"Service {service.ref.short} has no Pods: {workload.ref} is to have none of them",
         evidence=(
             stated(network.cluster, workload, *path, text=f"{workload.ref}: 0 replicas"),
-            stated(network.cluster, service, "spec", "selector", text=f"spec.selector: {selector_text(service)}"),
+            stated(
+                network.cluster, service, "spec", "selector", text=f"spec.selector: {selector_text(service)}"
+            ),
         ),
         cause="no replicas are asked for",
         confidence=Confidence.CERTAIN,
