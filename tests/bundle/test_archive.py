@@ -164,6 +164,7 @@ def test_a_damaged_checksum_behind_the_content_is_noticed():
         (bytes(10240), "no files"),
         (tar_of([member("nodes/n1", type=tarfile.DIRTYPE)]), "no files"),
     ],
+    ids=["empty", "text", "noise", "zip", "bzip2", "gzip of a text", "zeros", "folders alone"],
 )
 def test_what_is_no_archive_is_told_by_a_sentence(content, says):
     assert says in refused(content)

@@ -1,23 +1,32 @@
 """Checks do not know one another: each can be read, changed and removed alone."""
 
-from tests.meta.source import SRC, imports, modules, place
+import ast
+
+from tests.meta.source import SRC, imports, modules, place, tree
 
 CHECKS = SRC / "checks"
 
-SHARED = ("podpath.checks.registry", "podpath.checks.steps")
+DECORATORS = {"explanation", "state_check"}
 
 
-def stands_alone(imported: str) -> bool:
-    """Whether an import is none of another check."""
-    return not imported.startswith("podpath.checks") or imported.startswith(SHARED)
+def registers(path) -> bool:
+    """Whether a module holds a check: it uses a decorator of the registry."""
+    return any(
+        isinstance(node, ast.FunctionDef)
+        and any(isinstance(d, ast.Call) and isinstance(d.func, ast.Name) and d.func.id in DECORATORS for d in node.decorator_list)
+        for node in ast.walk(tree(path))
+    )
 
 
 def test_a_check_imports_no_other_check():
+    paths = [path for path in modules(CHECKS) if path.stem != "__init__"]
+    holders = {"podpath." + ".".join(path.relative_to(SRC).with_suffix("").parts) for path in paths if registers(path)}
     found = [
         f"{place(path)}:{line}: {imported}"
-        for path in modules(*(area for area in CHECKS.iterdir() if area.is_dir()))
-        if path.stem != "__init__"
+        for path in paths
+        if registers(path)
         for line, imported in imports(path)
-        if not stands_alone(imported)
+        if any(imported == holder or imported.startswith(f"{holder}.") for holder in holders)
     ]
     assert found == []
+    assert len(holders) > 20

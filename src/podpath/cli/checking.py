@@ -55,7 +55,7 @@ def check_all(
     else:
         drawn = style(no_color=no_color, verbose=verbose)
         sys.stdout.write(text_of(network, diagnosis, drawn, place=place, seconds=seconds, lowest=lowest))
-    return exit_code(diagnosis, lowest)
+    return exit_code(diagnosis, lowest, whole=not (only or skip or namespace))
 
 
 def examined(
@@ -95,10 +95,10 @@ def text_of(
     return "".join(f"{line.rstrip()}\n" for line in report.lines())
 
 
-def exit_code(diagnosis: Diagnosis, lowest: Severity) -> int:
-    """Notes alone (severity info) are no findings."""
+def exit_code(diagnosis: Diagnosis, lowest: Severity, *, whole: bool = True) -> int:
+    """Notes alone (severity info) are no findings; broken promises are, with or without a name for their cause."""
     counted = lowest if lowest is not Severity.INFO else Severity.WARNING
-    if diagnosis.at_least(counted):
+    if diagnosis.at_least(counted) or (whole and diagnosis.broken):
         return FINDINGS
     return UNDECIDED if diagnosis.undecided else CLEAR
 

@@ -18,6 +18,10 @@ WAYS = {
     "external-ip": "external IP",
 }
 MOST_PHRASES = 5
+MOST_SHARED = 20
+"""Services whose backends are counted: each takes some traces."""
+MOST_SAMPLES = 12
+"""Clients of one Service that are asked for it."""
 MOST_HUBS = 3
 """Nodes that all broken pairs have in common; of more the pairs are counted."""
 
@@ -143,6 +147,7 @@ def _services(promises: Sequence[Promise], names: Names, share: Share | None) ->
     by_service: dict[ObjectRef, list[Promise]] = {}
     for promise in promises:
         by_service.setdefault(promise.subject, []).append(promise)
+    share = share if len(by_service) <= MOST_SHARED else None
     alike: dict[tuple[str, str], list[tuple[str, int]]] = {}
     for ref, some in by_service.items():
         how = "; ".join(word for word in (_ways(some), _share_words(some, names, share)) if word)
@@ -152,7 +157,8 @@ def _services(promises: Sequence[Promise], names: Names, share: Share | None) ->
     for (how, origin), services in alike.items():
         services.sort(key=lambda one: (-one[1], one[0]))
         noun = "Service" if len(services) == 1 else "Services"
-        text = f"{noun} {listed(name for name, _ in services)}{how} {origin}"
+        whose = origin if len(services) == 1 else origin.replace("its own Pods", "their own Pods")
+        text = f"{noun} {listed(name for name, _ in services)}{how} {whose}"
         phrases.append(Phrase(text, sum(weight for _, weight in services)))
     return phrases
 
@@ -178,8 +184,11 @@ def _share_words(promises: Sequence[Promise], names: Names, share: Share | None)
     """``1 of 3 backends``; for some clients it may be more than for others."""
     if share is None:
         return ""
-    samples = {(p.kind, names.node_of(p.client), p.client.kind): p for p in promises if p.kind != "self"}
-    shares = {known for promise in samples.values() if (known := share(promise)) is not None}
+    samples = list(
+        {(p.kind, names.node_of(p.client), p.client.kind): p for p in promises if p.kind != "self"}.values()
+    )
+    step = max(1, -(-len(samples) // MOST_SAMPLES))
+    shares = {known for promise in samples[::step] if (known := share(promise)) is not None}
     failing, most = {one[0] for one in shares}, {one[1] for one in shares}
     if len(most) != 1 or failing == most:
         return ""

@@ -10,6 +10,8 @@ from podpath.report.style import Style, counted, printable
 LABEL = 8
 """Columns of the labels."""
 MOST_STEPS = 6
+MOST_STEP_LINES = 12
+"""Of one step, where it is a file."""
 
 Undo = Callable[[Fix], Sequence[str]]
 
@@ -39,8 +41,12 @@ class Notes:
 
     def verbatim(self, label: str, text: str) -> None:
         """A command, or a file in several lines, as it is: it can be copied."""
-        for number, line in enumerate(text.splitlines() or [""]):
+        lines = text.splitlines() or [""]
+        shown = lines if self.style.verbose or len(lines) <= MOST_STEP_LINES + 1 else lines[:MOST_STEP_LINES]
+        for number, line in enumerate(shown):
             self.lines.append(self._indent("" if number else label) + printable(line))
+        if len(shown) < len(lines):
+            self.text("", f"... and {len(lines) - len(shown)} more lines (-v shows it whole)")
 
     def fix(self, fix: Fix, undo: Undo | None = None) -> None:
         """What to do, at what risk, and with -v how to take it back."""

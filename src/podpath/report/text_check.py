@@ -54,7 +54,9 @@ class CheckReport:
             lines += [*self.finding(finding), ""]
         if len(found) > len(shown):
             lines += [self._rest(found[len(shown) :]), ""]
-        if not found:
+        if self.diagnosis.broken and not any(one.breaks for one in found):
+            lines += [*self._unexplained(), ""]
+        elif not found:
             lines += [*self._healthy(), ""]
         hidden = len(self.diagnosis.findings) - len(found)
         if hidden:
@@ -156,6 +158,10 @@ class CheckReport:
             for number, command in enumerate(commands)
         ]
 
+    def _unexplained(self) -> list[str]:
+        text = f"{counted(self.diagnosis.broken, 'promise')} broken, by no cause that is shown here"
+        return self.style.wrap(f"{text} (--only, --skip, --severity and --namespace leave findings out).")
+
     def _healthy(self) -> list[str]:
         d = self.diagnosis
         if not d.walked:
@@ -163,22 +169,18 @@ class CheckReport:
                 "Nothing could be walked: the bundle holds no Pods, Services or nodes of which anything is promised."
             )
         undecided = sum(one.promise.stands_for for one in d.undecided)
-        if d.broken:
-            broken = counted(d.broken, "promise")
-            return self.style.wrap(
-                f"{broken} broken, but by no cause that is shown here (--only, --skip, --namespace)."
-            )
         kept = f"{d.walked - undecided:,} of the" if undecided else "All"
         sentence = (
             f"{kept} {counted(d.walked, 'promise')} that were walked are kept, there and back: Pods to Pods, to "
             "Services, to DNS, to the API server and to the outside; nodes to the same, and to their Pods."
         )
         lines = [self.style.paint("good", line) for line in self.style.wrap(sentence)]
-        if d.as_designed:
-            sorts = counted(len(d.as_designed), "sort of flow fails", "sorts of flows fail")
+        designed = dict.fromkeys(one.text for one in d.as_designed)
+        if designed:
+            sorts = counted(len(designed), "sort of flow fails", "sorts of flows fail")
             hint = "" if self.style.verbose else " -v lists them."
             text = f"{sorts} by design (a policy denies it, a Local Service has no Pod there, ...).{hint}"
             lines += self.style.wrap(text)
             if self.style.verbose:
-                lines += [f"  - {printable(one.text)}" for one in dict.fromkeys(d.as_designed)]
+                lines += [f"  - {printable(text)}" for text in designed]
         return lines

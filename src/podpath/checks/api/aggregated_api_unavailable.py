@@ -58,7 +58,10 @@ def aggregated_api_unavailable(network: Network, _promised: Promised) -> Iterato
             code="aggregated-api-unavailable",
             severity=Severity.ERROR,
             subject=one.ref,
-            message=f"API {one.meta.name} is not available: {MEANS.get(condition.reason, condition.reason or 'no reason is given')}{served}",
+            message=(
+                f"API {one.meta.name} is not available: "
+                f"{MEANS.get(condition.reason, condition.reason or 'no reason is given')}{served}"
+            ),
             evidence=(stated(network.cluster, one, "status", "conditions", text=text),),
             cause=condition.reason or "not available",
             confidence=Confidence.CERTAIN,

@@ -1,4 +1,4 @@
-"""Who may do what: Roles and Bindings evaluated (kubernetes plugin/pkg/auth/authorizer/rbac), and refusals that were seen."""
+"""Who may do what: Roles and Bindings evaluated (plugin/pkg/auth/authorizer/rbac), and refusals that were seen."""
 
 from __future__ import annotations
 

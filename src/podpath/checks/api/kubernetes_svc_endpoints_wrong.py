@@ -18,7 +18,10 @@ CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.
 FIX = Fix(
     "let each API server announce its own address",
     (
-        "on the control plane, in kube-apiserver.yaml: --advertise-address=<its address> --endpoint-reconciler-type=lease",
+        (
+            "on the control plane, in kube-apiserver.yaml: --advertise-address=<its address> "
+            "--endpoint-reconciler-type=lease"
+        ),
         "kubectl -n default get endpoints,endpointslices kubernetes -o yaml      # a moment later",
     ),
     "medium: the API server restarts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podpath.checks.case import Case, Explained
 from podpath.checks.registry import explanation
-from podpath.checks.steps.ranges import host_of
+from podpath.checks.steps.ranges import home_of, host_of
 from podpath.model.edit import SetSysctl
 from podpath.model.network import Netns
 from podpath.model.origin import Origin
@@ -34,7 +34,8 @@ def unreplied(case: Case, netns: Netns) -> tuple[Origin, ...]:
     """A tracked connection to the Service whose answer, from a Pod, never passed the translator."""
     dst = case.promise.flow.dst
     for entry in netns.conntrack or ():
-        if entry.original.dst == dst and entry.unreplied and entry.reply.src != dst:
+        here = home_of(case.network, entry.reply.src) == netns.node
+        if entry.original.dst == dst and entry.unreplied and here:
             return (entry.origin,)
     return ()
 

@@ -19,7 +19,8 @@ NO_ADDRESS = re.compile(
     r"no IP addresses available in (?:range set|network)|No available addresses", re.IGNORECASE
 )
 CLOUD = re.compile(
-    r"failed to assign an IP address to container|InsufficientFreeAddressesInSubnet|InsufficientSubnetSize|InsufficientCidrBlocks"
+    r"failed to assign an IP address to "
+    r"container|InsufficientFreeAddressesInSubnet|InsufficientSubnetSize|InsufficientCidrBlocks"
 )
 REMOVE_DEAD = (
     'cd /var/lib/cni/networks && for f in */[0-9]*; do id=$(head -1 "$f" | tr -d "\\r"); '
@@ -177,7 +178,7 @@ def _most_pods(network: Network, node: Node) -> int:
 
 
 def _takes_from_podcidr(network: Network, node: str) -> bool:
-    """Whether Pods' addresses come from the node's range: so says the CNI's file, and none is known to say otherwise."""
+    """Whether Pods' addresses come from the node's range, as the CNI's file says."""
     known = network.nodes.get(node)
     config = config_in_use((known.cni if known else None) or ())
     plugin = config.main if config else None
@@ -258,7 +259,10 @@ def eni_limit_maxpods(network: Network, _promised: Promised) -> Iterator[Finding
                 Fix(
                     "lower maxPods to what the instance type can hold, or delegate prefixes",
                     (
-                        "kubectl -n kube-system set env daemonset aws-node ENABLE_PREFIX_DELEGATION=true      # Nitro instances",
+                        (
+                            "kubectl -n kube-system set env daemonset aws-node "
+                            "ENABLE_PREFIX_DELEGATION=true      # Nitro instances"
+                        ),
                     ),
                     "low",
                 ),

@@ -76,7 +76,10 @@ def cni0_wrong_address(network: Network, _promised: Promised) -> Iterator[Findin
                 code="cni0-wrong-address",
                 severity=Severity.WARNING,
                 subject=ObjectRef("Node", "", node),
-                message=f"On {node} bridge {wrong.dev} has an address outside the node's podCIDR: new Pods will not start",
+                message=(
+                    f"On {node} bridge {wrong.dev} has an address outside the node's podCIDR: new Pods "
+                    "will not start"
+                ),
                 evidence=(
                     wrong.origin,
                     network.cluster.field_origin(network.cluster.nodes[node], "spec", "podCIDR"),

@@ -61,7 +61,10 @@ def _shared(network: Network, one: Node, other: Node) -> Finding:
         code="node-podcidr-duplicate",
         severity=Severity.ERROR,
         subject=younger.ref,
-        message=f"Nodes {older.name} ({texts[older.name]}) and {younger.name} ({texts[younger.name]}) give their Pods the same addresses",
+        message=(
+            f"Nodes {older.name} ({texts[older.name]}) and {younger.name} ({texts[younger.name]}) give "
+            "their Pods the same addresses"
+        ),
         evidence=tuple(
             stated(network.cluster, node, "spec", "podCIDR", text=f"podCIDR: {texts[node.name]}")
             for node in (younger, older)
@@ -71,7 +74,10 @@ def _shared(network: Network, one: Node, other: Node) -> Finding:
         fix=Fix(
             f"let {younger.name} join anew: a podCIDR cannot be changed",
             (
-                f"kubectl drain {younger.name} --ignore-daemonsets --delete-emptydir-data; kubectl delete node {younger.name}",
+                (
+                    f"kubectl drain {younger.name} --ignore-daemonsets --delete-emptydir-data; kubectl "
+                    f"delete node {younger.name}"
+                ),
                 f"{younger.name}: kubeadm reset; kubeadm join ...",
             ),
             "medium: the node's Pods move",
@@ -132,7 +138,10 @@ def _without(network: Network, node: Node, line: Said | None, event: Event | Non
         cause="nobody gave it a range",
         confidence=Confidence.CERTAIN if line or event else Confidence.LIKELY,
         fix=patch_fix(
-            "let kube-controller-manager give out ranges (--allocate-node-cidrs, a --cluster-cidr with room), or give one by hand",
+            (
+                "let kube-controller-manager give out ranges (--allocate-node-cidrs, a --cluster-cidr "
+                "with room), or give one by hand"
+            ),
             node.ref,
             {"spec": {"podCIDR": "<a free range>", "podCIDRs": ["<a free range>"]}},
             "medium: it cannot be changed afterwards",

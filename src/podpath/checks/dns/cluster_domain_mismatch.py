@@ -78,7 +78,10 @@ def _found(
         fix=Fix(
             f"let CoreDNS serve {domain} too, or set clusterDomain to {corefile.zones[0]} and recreate the Pods",
             (
-                f"kubectl -n {corefile.configmap.meta.namespace} edit configmap {corefile.configmap.meta.name}      # {better}",
+                (
+                    f"kubectl -n {corefile.configmap.meta.namespace} edit configmap "
+                    f"{corefile.configmap.meta.name}      # {better}"
+                ),
                 f"kubectl -n {corefile.configmap.meta.namespace} rollout restart deployment coredns",
             ),
             "medium: names of the cluster are served anew",

@@ -65,7 +65,10 @@ def _not_selected(network: Network, service: Service, closed: tuple[Door, ...], 
         code="dns-endpoints-empty",
         severity=Severity.ERROR,
         subject=service.ref,
-        message=f"No name is resolved: DNS Service {service.ref.short} selects {selector_text(service)}, and the DNS Pods carry {shown}",
+        message=(
+            f"No name is resolved: DNS Service {service.ref.short} selects {selector_text(service)}, and "
+            f"the DNS Pods carry {shown}"
+        ),
         evidence=(
             stated(
                 network.cluster,
@@ -103,7 +106,10 @@ def _not_listed(network: Network, service: Service, closed: tuple[Door, ...], po
         code="dns-endpoints-empty",
         severity=Severity.ERROR,
         subject=service.ref,
-        message=f"No name is resolved: {len(pods)} DNS Pods are ready, and no endpoint of Service {service.ref.short} is",
+        message=(
+            f"No name is resolved: {len(pods)} DNS Pods are ready, and no endpoint of Service "
+            f"{service.ref.short} is"
+        ),
         evidence=(first, stated(network.cluster, pods[0], "status", "podIP")),
         cause="the slice and the Pods do not agree",
         confidence=Confidence.CERTAIN,

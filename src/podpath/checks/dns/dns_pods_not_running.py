@@ -72,7 +72,10 @@ def _down(network: Network, service: Service, closed: tuple[Door, ...], down: li
         code="dns-pods-not-running",
         severity=Severity.ERROR,
         subject=service.ref,
-        message=f"No name is resolved: none of the {len(down)} Pods behind the DNS Service {service.ref.short} is ready",
+        message=(
+            f"No name is resolved: none of the {len(down)} Pods behind the DNS Service {service.ref.short} "
+            "is ready"
+        ),
         evidence=(*(one.origin for one in found[:1]), *(logged.evidence if logged else ())),
         cause=found[0].text,
         confidence=Confidence.CERTAIN,

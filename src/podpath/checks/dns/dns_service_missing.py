@@ -137,7 +137,10 @@ def dns_tcp53_missing(network: Network, _promised: Promised) -> Iterator[Finding
                 code="dns-tcp53-missing",
                 severity=Severity.WARNING,
                 subject=service.ref,
-                message=f"The DNS Service {service.ref.short} has no port 53/TCP: answers that are truncated cannot be asked again",
+                message=(
+                    f"The DNS Service {service.ref.short} has no port 53/TCP: answers that are truncated "
+                    "cannot be asked again"
+                ),
                 evidence=(
                     stated(network.cluster, service, "spec", "ports", text=f"spec.ports: {_listed(service)}"),
                 ),

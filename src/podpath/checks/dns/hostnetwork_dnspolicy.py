@@ -16,7 +16,8 @@ from podpath.model.network import Network
 from podpath.model.refs import ObjectRef
 
 LOOKUP = re.compile(
-    r"lookup ([\w.-]+)(?: on (\S+))?: (?:no such host|server misbehaving)|Could not resolve host:? ([\w.-]+)|Name or service not known:? ([\w.-]+)"
+    r"lookup ([\w.-]+)(?: on (\S+))?: (?:no such host|server misbehaving)|Could not resolve host:? "
+    r"([\w.-]+)|Name or service not known:? ([\w.-]+)"
 )
 
 
@@ -74,7 +75,10 @@ def _found(network: Network, pod: Pod, one: Said, name: str) -> Finding:
         code="hostnetwork-dnspolicy",
         severity=Severity.WARNING,
         subject=pod.ref,
-        message=f"Pod {pod.ref.short} of the host's network looks for {name} at the node's resolver, which knows no Services",
+        message=(
+            f"Pod {pod.ref.short} of the host's network looks for {name} at the node's resolver, which "
+            "knows no Services"
+        ),
         evidence=(
             one.line.origin,
             stated(

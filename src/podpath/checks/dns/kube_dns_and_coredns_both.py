@@ -29,7 +29,7 @@ def kube_dns_and_coredns_both(network: Network, _promised: Promised) -> Iterator
 
     ## See it by hand
 
-        kubectl -n kube-system get pods -l k8s-app=kube-dns -o custom-columns=POD:.metadata.name,OWNER:.metadata.ownerReferences[0].name
+        kubectl -n kube-system get pods -l k8s-app=kube-dns -o yaml | grep -A5 ownerReferences
 
     ## Fix
 
@@ -48,7 +48,10 @@ def kube_dns_and_coredns_both(network: Network, _promised: Promised) -> Iterator
                 code="kube-dns-and-coredns-both",
                 severity=Severity.WARNING,
                 subject=service.ref,
-                message=f"Pods of {' and of '.join(str(one) for one in named)} answer behind the DNS Service {service.ref.short}",
+                message=(
+                    f"Pods of {' and of '.join(str(one) for one in named)} answer behind the DNS Service "
+                    f"{service.ref.short}"
+                ),
                 evidence=tuple(
                     stated(
                         network.cluster,

@@ -65,7 +65,10 @@ def _found(network: Network, addr: int, handed: tuple[Handed, ...], service: Ser
         code="kubelet-clusterdns-mismatch",
         severity=Severity.ERROR,
         subject=service.ref if every else ObjectRef("Node", "", nodes[0]),
-        message=f"The kubelet of {where} tells Pods to ask {format_addr(addr)} for names, but the DNS Service {service.ref.short} has {right}",
+        message=(
+            f"The kubelet of {where} tells Pods to ask {format_addr(addr)} for names, but the DNS Service "
+            f"{service.ref.short} has {right}"
+        ),
         evidence=(
             handed[0].origin,
             stated(network.cluster, service, "spec", "clusterIP", text=f"{service.ref}: clusterIP {right}"),

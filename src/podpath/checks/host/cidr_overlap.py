@@ -34,10 +34,19 @@ class Meeting(NamedTuple):
         """Who gets the addresses that are in both."""
         both = max((self.foreign.prefix, self.ours.prefix), key=lambda one: one.length)
         if self.services:
-            return f"in {both} the ClusterIPs in use win (they are translated before a route is looked up), and {self.foreign.dev} gets the rest"
+            return (
+                f"in {both} the ClusterIPs in use win (they are translated before a route is looked up), "
+                f"and {self.foreign.dev} gets the rest"
+            )
         if self.foreign.prefix.length > self.ours.prefix.length:
-            return f"{self.foreign.prefix} is the longer prefix: its addresses leave by {self.foreign.dev}, and no Pod that has one is reached from {self.foreign.node}"
-        return f"{both} goes to Pods where their nodes' routes are longer: machines with such an address behind {self.foreign.dev} are not reached"
+            return (
+                f"{self.foreign.prefix} is the longer prefix: its addresses leave by {self.foreign.dev}, "
+                f"and no Pod that has one is reached from {self.foreign.node}"
+            )
+        return (
+            f"{both} goes to Pods where their nodes' routes are longer: machines with such an address "
+            f"behind {self.foreign.dev} are not reached"
+        )
 
 
 @state_check("cidr-overlap-pod-service", severity=Severity.WARNING, needs=("api/services",))
@@ -195,7 +204,10 @@ def _met(code: str, alike: tuple[Meeting, ...]) -> Finding:
         code=code,
         severity=Severity.INFO if wider else Severity.WARNING,
         subject=ObjectRef("Node", "", nodes[0]),
-        message=f"On {where} {first.foreign.prefix} at {first.foreign.dev} meets {first.ours.prefix} of {what} ({first.ours.text}); {first.winner}",
+        message=(
+            f"On {where} {first.foreign.prefix} at {first.foreign.dev} meets {first.ours.prefix} of {what} "
+            f"({first.ours.text}); {first.winner}"
+        ),
         evidence=(first.foreign.origin, first.ours.origin),
         cause="the ranges share addresses",
         confidence=Confidence.CERTAIN,
@@ -216,7 +228,10 @@ def _resolvers(network: Network) -> Iterator[Finding]:
                 code="cidr-overlap-host-network",
                 severity=Severity.WARNING,
                 subject=ObjectRef("Node", "", netns.node),
-                message=f"{netns.node} asks {format_addr(addr)} for names, an address for Pods ({ours.text}) that no Pod has",
+                message=(
+                    f"{netns.node} asks {format_addr(addr)} for names, an address for Pods ({ours.text}) "
+                    "that no Pod has"
+                ),
                 evidence=(origin, ours.origin),
                 cause="the ranges share addresses",
                 confidence=Confidence.CERTAIN,

@@ -16,10 +16,12 @@ from podpath.model.refs import NetnsId, node_netns, pod_netns
 from podpath.model.trace import Verdict
 
 DIALED = re.compile(
-    r"(?:dial|read|write) (tcp|udp)[46]?:? (?:\S*?->)?\[?([0-9a-fA-F.:]+?)\]?:(\d+): (?:connect: |read: |write: )?([\w /]+)"
+    r"(?:dial|read|write) (tcp|udp)[46]?:? (?:\S*?->)?\[?([0-9a-fA-F.:]+?)\]?:(\d+): (?:connect: "
+    r"|read: |write: )?([\w /]+)"
 )
 REQUESTED = re.compile(
-    r'https?://\[?([0-9a-fA-F.:]+?)\]?(?::(\d+))?/[^"\s]*"?: .*?(TLS handshake timeout|context deadline exceeded|Client\.Timeout)'
+    r'https?://\[?([0-9a-fA-F.:]+?)\]?(?::(\d+))?/[^"\s]*"?: .*?'
+    r"(TLS handshake timeout|context deadline exceeded|Client\.Timeout)"
 )
 TIMEOUT, REFUSED, NO_ROUTE = "i/o timeout", "connection refused", "no route to host"
 HOW = {

@@ -32,7 +32,8 @@ def duplicate_machine_identity(network: Network, _promised: Promised) -> Iterato
 
     ## See it by hand
 
-        kubectl get nodes -o custom-columns=N:.metadata.name,IP:.status.addresses[0].address,ID:.status.nodeInfo.machineID,UUID:.status.nodeInfo.systemUUID
+        kubectl get nodes -o wide
+        kubectl get nodes -o yaml | grep -E '^    name:|machineID|systemUUID'
         ip link show; cat /etc/machine-id /sys/class/dmi/id/product_uuid     # on each node
 
     ## Fix

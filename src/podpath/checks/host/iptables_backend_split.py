@@ -68,7 +68,10 @@ def _found(netns: Netns, backend: str, origin: Origin, ours: tuple[str, Origin])
         code="iptables-backend-split",
         severity=Severity.INFO,
         subject=ObjectRef("Node", "", netns.node),
-        message=f"On {netns.node} kube-proxy writes its rules by iptables-{ours[0]}, another component by iptables-{backend}",
+        message=(
+            f"On {netns.node} kube-proxy writes its rules by iptables-{ours[0]}, another component by "
+            f"iptables-{backend}"
+        ),
         evidence=(ours[1], origin),
         cause="both are in force: look at both",
         confidence=Confidence.CERTAIN,

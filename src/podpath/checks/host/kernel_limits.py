@@ -55,14 +55,20 @@ def conntrack_nearly_full(network: Network, _promised: Promised) -> Iterator[Fin
             code="conntrack-nearly-full",
             severity=Severity.WARNING,
             subject=ObjectRef("Node", "", netns.node),
-            message=f"{netns.node} tracks {held} connections of at most {most} ({held * 100 // most} %): beyond it new ones are dropped",
+            message=(
+                f"{netns.node} tracks {held} connections of at most {most} ({held * 100 // most} %): "
+                "beyond it new ones are dropped"
+            ),
             evidence=(sysctls.origin(MAX), sysctls.origin(COUNT)),
             cause="the table has an end",
             confidence=Confidence.CERTAIN,
             fix=Fix(
                 f"raise the limit to {more}",
                 (
-                    f"{netns.node}: sysctl -w {MAX}={more}; echo {more // 4} > /sys/module/nf_conntrack/parameters/hashsize",
+                    (
+                        f"{netns.node}: sysctl -w {MAX}={more}; echo {more // 4} > "
+                        "/sys/module/nf_conntrack/parameters/hashsize"
+                    ),
                     f"{netns.node}: echo '{MAX} = {more}' > /etc/sysctl.d/90-conntrack.conf      # to keep it",
                 ),
                 f"low: {more * 300 // 1_000_000} MB when it is full",
@@ -107,7 +113,10 @@ def neigh_table_nearly_full(network: Network, _promised: Promised) -> Iterator[F
                 code="neigh-table-nearly-full",
                 severity=Severity.WARNING,
                 subject=ObjectRef("Node", "", netns.node),
-                message=f"{netns.node} knows {len(held)} neighbours of at most {most}: beyond it new ones are not found",
+                message=(
+                    f"{netns.node} knows {len(held)} neighbours of at most {most}: beyond it new ones are "
+                    "not found"
+                ),
                 evidence=(
                     sysctls.origin(key),
                     Origin(f"{netns.folder}/ip-neigh.json", 0, f"{len(held)} entries"),

@@ -41,7 +41,10 @@ REASONS = (
         cause="the forward target leads back to CoreDNS",
         fix="give the DNS Pods a resolv.conf without a loopback resolver, or name a real upstream in the Corefile",
         steps=(
-            "on the node, in the KubeletConfiguration: resolvConf: /run/systemd/resolve/resolv.conf; systemctl restart kubelet",
+            (
+                "on the node, in the KubeletConfiguration: resolvConf: /run/systemd/resolve/resolv.conf; "
+                "systemctl restart kubelet"
+            ),
             "kubectl -n kube-system rollout restart deployment coredns",
         ),
         risk="low",
@@ -62,13 +65,19 @@ REASONS = (
             "kubectl -n kube-system rollout restart deployment coredns",
         ),
         risk="low",
-        why="CoreDNS 1.5 removed the plugin ``proxy``, 1.7 the options ``upstream`` and ``resyncperiod``. A Corefile that"
-        " still names them does not parse, so an upgraded CoreDNS does not start.",
+        why=(
+            "CoreDNS 1.5 removed the plugin ``proxy``, 1.7 the options ``upstream`` and ``resyncperiod``. "
+            "A Corefile that"
+            " still names them does not parse, so an upgraded CoreDNS does not start."
+        ),
         confused="*coredns-corefile-invalid*: another error of the same file.",
     ),
     Reason(
         code="coredns-corefile-invalid",
-        pattern=r"Corefile:\d+ - Error during parsing: (?!Unknown directive '(?:proxy|upstream|resyncperiod)')(.{1,120})",
+        pattern=(
+            r"Corefile:\d+ - Error during parsing: (?!Unknown directive "
+            r"'(?:proxy|upstream|resyncperiod)')(.{1,120})"
+        ),
         when=DOWN,
         message="{who} stops: its Corefile does not parse ({0})",
         cause="the Corefile does not parse",
@@ -78,8 +87,11 @@ REASONS = (
             "kubectl -n kube-system rollout restart deployment coredns",
         ),
         risk="low",
-        why="CoreDNS reads the whole Corefile before it serves: an unbalanced brace, an unknown plugin or a zone that is"
-        " given twice keeps it from starting.",
+        why=(
+            "CoreDNS reads the whole Corefile before it serves: an unbalanced brace, an unknown plugin or "
+            "a zone that is"
+            " given twice keeps it from starting."
+        ),
         confused="*coredns-reload-failed*: the same mistake while an old CoreDNS still serves with the old file.",
     ),
     Reason(
@@ -97,22 +109,31 @@ REASONS = (
     ),
     Reason(
         code="coredns-api-unreachable",
-        pattern=r"(?:plugin/)?kubernetes\S*:? .*(?:[Ww]aiting for Kubernetes API|pkg/mod/k8s\.io/client-go.*dial tcp (\S+?): )|^[Ww]aiting for Kubernetes API"
-        r"|Failed to watch.*dial tcp \S+: (?:i/o timeout|connect: connection refused)",
+        pattern=(
+            r"(?:plugin/)?kubernetes\S*:? .*(?:[Ww]aiting for Kubernetes "
+            r"API|pkg/mod/k8s\.io/client-go.*dial tcp (\S+?): )|^[Ww]aiting for Kubernetes API"
+            r"|Failed to watch.*dial tcp \S+: (?:i/o timeout|connect: connection refused)"
+        ),
         when=DOWN,
         message="{who} is not ready: it does not reach the API server",
         cause="no answer from the API server",
         fix="cure the way from this Pod to the Service default/kubernetes: the trace shows where it ends",
         steps=("podpath why pod/<this Pod> svc/default/kubernetes:443",),
         risk="low: it only reads",
-        why="The plugin ``kubernetes`` serves cluster names from a copy of Services and EndpointSlices. Until it has one,"
-        " CoreDNS is not ready (plugin ``ready``), or answers SERVFAIL.",
+        why=(
+            "The plugin ``kubernetes`` serves cluster names from a copy of Services and EndpointSlices. "
+            "Until it has one,"
+            " CoreDNS is not ready (plugin ``ready``), or answers SERVFAIL."
+        ),
         confused="*coredns-rbac-denied*: the API server answers, and says no.",
     ),
     Reason(
         code="netfilter-modules-missing",
-        pattern=r"(No chain/target/match by that name|can't initialize iptables table|Couldn't load (?:match|target)|Extension \S+ revision \d+ not supported"
-        r"|RTNETLINK answers: Operation not supported|ipset \S+: Kernel error received: Invalid argument)",
+        pattern=(
+            r"(No chain/target/match by that name|can't initialize iptables table|Couldn't load "
+            r"(?:match|target)|Extension \S+ revision \d+ not supported"
+            r"|RTNETLINK answers: Operation not supported|ipset \S+: Kernel error received: Invalid argument)"
+        ),
         when=NOW,
         message="{who} cannot write its rules: the kernel lacks what they need ({0})",
         cause="a kernel module is missing",
@@ -122,8 +143,11 @@ REASONS = (
             "on the node: apt-get install linux-modules-extra-$(uname -r)     # Debian and Ubuntu",
         ),
         risk="low; another kernel needs a reboot",
-        why="kube-proxy and CNI agents use matches, targets and link kinds that minimal kernels (cloud and board flavours)"
-        " leave out. The whole iptables-restore then fails, and no rule is written.",
+        why=(
+            "kube-proxy and CNI agents use matches, targets and link kinds that minimal kernels (cloud "
+            "and board flavours)"
+            " leave out. The whole iptables-restore then fails, and no rule is written."
+        ),
         confused="*iptables-nft-version-skew*: the module is there, another version of iptables wrote the rule.",
         least=2,
     ),
@@ -142,7 +166,10 @@ REASONS = (
     ),
     Reason(
         code="kube-proxy-api-unreachable",
-        pattern=r"(?:[Ff]ailed to (?:list|watch)|Failed to retrieve node info).*(?:dial tcp (\S+): (?:i/o timeout|connect: \w[\w ]+)|Client\.Timeout|TLS handshake timeout)",
+        pattern=(
+            r"(?:[Ff]ailed to (?:list|watch)|Failed to retrieve node info).*(?:dial tcp (\S+): (?:i/o "
+            r"timeout|connect: \w[\w ]+)|Client\.Timeout|TLS handshake timeout)"
+        ),
         when=NOW,
         message="{who} does not hear of changes: it does not reach the API server",
         cause="its copy of Services and endpoints is frozen",
@@ -172,7 +199,10 @@ REASONS = (
     ),
     Reason(
         code="aws-node-unready-iam",
-        pattern=r"Retrying waiting for IPAM-?[dD]|(UnauthorizedOperation|AccessDenied)\b.*(?:ec2|EC2)|Failed to call ec2:\w+",
+        pattern=(
+            r"Retrying waiting for IPAM-?[dD]|(UnauthorizedOperation|AccessDenied)\b.*(?:ec2|EC2)|Failed "
+            r"to call ec2:\w+"
+        ),
         when=DOWN,
         message="{who} gives no addresses: its IPAM daemon does not get through to EC2",
         cause="the role of the node or the ServiceAccount may not call EC2, or the metadata service is not reached",
@@ -188,13 +218,19 @@ REASONS = (
     ),
     Reason(
         code="cloud-credentials-expired",
-        pattern=r"(AADSTS\d+|AuthorizationFailed|ExpiredToken|InvalidClientTokenId|invalid_grant|TooManyRequests|StatusCode[=:] ?429|googleapi: Error 40[13])",
+        pattern=(
+            r"(AADSTS\d+|AuthorizationFailed|ExpiredToken|InvalidClientTokenId|invalid_grant|TooManyRequests"
+            r"|StatusCode[=:] ?429|googleapi: Error 40[13])"
+        ),
         when=NOW,
         message="{who} is refused by the cloud: {0}",
         cause="credentials are expired, not allowed or throttled",
         fix="renew the credentials of the cloud controller (or widen its role), and wait for its next round",
         steps=(
-            "az aks update-credentials --reset-service-principal --service-principal <id> --client-secret <secret>   # Azure",
+            (
+                "az aks update-credentials --reset-service-principal --service-principal <id> "
+                "--client-secret <secret>   # Azure"
+            ),
         ),
         risk="low",
         why="The cloud controller makes load balancers, routes and node addresses with credentials of its own. When the"
@@ -204,7 +240,10 @@ REASONS = (
     ),
     Reason(
         code="kube-proxy-nodeip-loopback",
-        pattern=r"invalid nodeIP, initializing kube-proxy with 127\.0\.0\.1|Can't determine this node's IP, assuming (?:loopback|127\.0\.0\.1)",
+        pattern=(
+            r"invalid nodeIP, initializing kube-proxy with 127\.0\.0\.1|Can't determine this node's IP, "
+            r"assuming (?:loopback|127\.0\.0\.1)"
+        ),
         when=NOW,
         message="{who} did not find its node's address at its start, and takes 127.0.0.1",
         cause="NodePorts and the health check look at the wrong address",

@@ -66,7 +66,10 @@ def _found(network: Network, other: str, target: str, alike: tuple[Dialed, ...])
         code="lost-between",
         severity=Severity.WARNING,
         subject=subject,
-        message=f"{last.said.speaker} gets no answer from {target} on {other}, and nothing in the state of the two nodes stops it",
+        message=(
+            f"{last.said.speaker} gets no answer from {target} on {other}, and nothing in the state of the "
+            "two nodes stops it"
+        ),
         evidence=(last.said.line.origin, there),
         cause="what is between the nodes is not in sight",
         confidence=Confidence.LIKELY,

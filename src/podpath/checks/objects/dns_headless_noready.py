@@ -51,7 +51,10 @@ def dns_headless_noready(network: Network, _promised: Promised) -> Iterator[Find
             code="dns-headless-noready",
             severity=Severity.WARNING,
             subject=service.ref,
-            message=f"The name of headless Service {service.ref.short} has no answer: none of its {len(pods)} Pods is ready",
+            message=(
+                f"The name of headless Service {service.ref.short} has no answer: none of its {len(pods)} "
+                "Pods is ready"
+            ),
             evidence=tuple(one.origin for one in found[:2]),
             cause=found[0].text,
             confidence=Confidence.CERTAIN,

@@ -75,7 +75,7 @@ def _missing(network: Network, door: Door) -> list[ServiceEndpoint]:
 
 
 def _stale(network: Network, door: Door) -> list[ServiceEndpoint]:
-    """Ready endpoints whose Pod is gone and whose address has been somebody else's for a while, or whose node is gone."""
+    """Ready endpoints whose Pod is gone and whose address is somebody else's by now, or whose node is gone."""
     cluster = network.cluster
     found = []
     for one in door.listed:

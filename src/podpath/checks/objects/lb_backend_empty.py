@@ -45,7 +45,10 @@ def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]
             code="lb-backend-empty",
             severity=Severity.ERROR,
             subject=service.ref,
-            message=f"The load balancer of Service {service.ref.short} has no nodes: all {len(nodes)} are left out by their label",
+            message=(
+                f"The load balancer of Service {service.ref.short} has no nodes: all {len(nodes)} are left "
+                "out by their label"
+            ),
             evidence=tuple(
                 stated(network.cluster, node, "metadata", "labels", EXCLUDE, text=f"{node.ref}: {EXCLUDE}")
                 for node in nodes[:3]

@@ -48,7 +48,10 @@ def pod_terminating_endpoint_only(network: Network, _promised: Promised) -> Iter
                 code="pod-terminating-endpoint-only",
                 severity=Severity.WARNING,
                 subject=service.ref,
-                message=f"Service {service.ref.short}:{door.port.label} is served by Pods that are being deleted, and by no other",
+                message=(
+                    f"Service {service.ref.short}:{door.port.label} is served by Pods that are being "
+                    "deleted, and by no other"
+                ),
                 evidence=tuple(
                     stated(network.cluster, one, "endpoints", text=text)
                     for one in network.cluster.slices_of(service)[:1]
@@ -56,7 +59,10 @@ def pod_terminating_endpoint_only(network: Network, _promised: Promised) -> Iter
                 cause="what is left shuts down",
                 confidence=Confidence.CERTAIN,
                 fix=Fix(
-                    "bring up other Pods before these go: maxUnavailable: 0, two replicas or more, a PodDisruptionBudget",
+                    (
+                        "bring up other Pods before these go: maxUnavailable: 0, two replicas or more, a "
+                        "PodDisruptionBudget"
+                    ),
                     risk="low",
                 ),
             )

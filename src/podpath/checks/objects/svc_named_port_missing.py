@@ -61,7 +61,10 @@ def _found(
         code="svc-named-port-missing",
         severity=Severity.WARNING if service.spec.headless else Severity.ERROR,
         subject=service.ref,
-        message=f"Service {service.ref.short}:{port.label} leads to a port named {port.target}/{protocol}, which its Pods do not have",
+        message=(
+            f"Service {service.ref.short}:{port.label} leads to a port named {port.target}/{protocol}, "
+            "which its Pods do not have"
+        ),
         evidence=(
             stated(
                 network.cluster,

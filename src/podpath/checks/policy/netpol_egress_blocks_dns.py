@@ -133,7 +133,10 @@ def _found(network: Network, policy: NetworkPolicy, pods: list[Pod], denied: Ser
         code="netpol-egress-blocks-dns",
         severity=Severity.WARNING,
         subject=policy.ref,
-        message=f"{len(pods)} Pods of namespace {policy.meta.namespace} may open connections, and may not ask {what}: {names}",
+        message=(
+            f"{len(pods)} Pods of namespace {policy.meta.namespace} may open connections, and may not ask "
+            f"{what}: {names}"
+        ),
         evidence=(
             stated(cluster, policy, *field, text=f"{policy.ref}: {_rules_text(policy)}"),
             *(

@@ -118,7 +118,10 @@ def _not_matched(
         code="netpol-hostnetwork",
         severity=Severity.WARNING,
         subject=policy.ref,
-        message=f"{policy.ref} lets Pods with {peer.pod_selector} in, but they are of the host's network ({pod.ref.short}): their packets come from the node",
+        message=(
+            f"{policy.ref} lets Pods with {peer.pod_selector} in, but they are of the host's network "
+            f"({pod.ref.short}): their packets come from the node"
+        ),
         evidence=(
             stated(network.cluster, policy, *path, "podSelector", text=f"podSelector: {peer.pod_selector}"),
             stated(network.cluster, pod, "spec", "hostNetwork", text=f"{pod.ref}: hostNetwork: true"),

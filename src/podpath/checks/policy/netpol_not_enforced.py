@@ -14,7 +14,10 @@ from podpath.model.origin import Origin
 from podpath.model.refs import ObjectRef
 
 INSTALL = Fix(
-    "install an engine: kube-router with its firewall only, Calico for policies beside flannel, or kube-network-policies",
+    (
+        "install an engine: kube-router with its firewall only, Calico for policies beside flannel, or "
+        "kube-network-policies"
+    ),
     (
         "kubectl apply -f https://raw.githubusercontent.com/cloudnativelabs/kube-router/v2.1/daemonset/kube-router-firewall-daemonset.yaml",
     ),
@@ -68,7 +71,10 @@ def _nowhere(network: Network, policies: list[NetworkPolicy], bare: list[Netns])
         code="netpol-not-enforced",
         severity=Severity.WARNING,
         subject=ObjectRef("Cluster", "", network.name),
-        message=f"{len(policies)} NetworkPolicies exist, and nothing on the {len(bare)} nodes enforces them: all that they deny is let through",
+        message=(
+            f"{len(policies)} NetworkPolicies exist, and nothing on the {len(bare)} nodes enforces them: "
+            "all that they deny is let through"
+        ),
         evidence=(
             policies[0].origin,
             Origin(
@@ -99,7 +105,10 @@ def _not_here(netns: Netns, other: Netns, chosen: list[NetworkPolicy]) -> Findin
         code="netpol-not-enforced",
         severity=Severity.WARNING,
         subject=ObjectRef("Node", "", netns.node),
-        message=f"{netns.node} has no rules of the policy engine, as {other.node} has: policies are not enforced for its Pods",
+        message=(
+            f"{netns.node} has no rules of the policy engine, as {other.node} has: policies are not "
+            "enforced for its Pods"
+        ),
         evidence=(Origin(netns.tables[0].file, 0, "no chain of a policy engine"), chosen[0].origin),
         cause="the engine's agent has not written its rules here",
         confidence=Confidence.CERTAIN,

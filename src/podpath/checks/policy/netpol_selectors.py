@@ -88,7 +88,10 @@ def _and(network: Network, place: Place, both: LabelSelector, own: LabelSelector
         code="netpol-selector-and-or",
         severity=Severity.WARNING,
         subject=policy.ref,
-        message=f"{policy.ref} wants Pods with {own} in namespaces with {both}: there is none, but each of the two alone matches some",
+        message=(
+            f"{policy.ref} wants Pods with {own} in namespaces with {both}: there is none, but each of the "
+            "two alone matches some"
+        ),
         evidence=(
             stated(
                 network.cluster, policy, *place.path, text=f"namespaceSelector: {both} AND podSelector: {own}"

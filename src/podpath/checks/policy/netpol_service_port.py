@@ -121,7 +121,10 @@ def _found(
         code="netpol-service-port",
         severity=Severity.WARNING,
         subject=policy.ref,
-        message=f"{policy.ref} allows port {port.port}, which is the port of Service {service.ref.short}; its Pods have {real}",
+        message=(
+            f"{policy.ref} allows port {port.port}, which is the port of Service {service.ref.short}; its "
+            f"Pods have {real}"
+        ),
         evidence=(
             stated(network.cluster, policy, *path, "port", text=f"port: {port.port}"),
             stated(

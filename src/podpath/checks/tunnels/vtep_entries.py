@@ -164,27 +164,32 @@ def vtep_mac_stale(case: Case) -> Explained | None:
     if not edits:
         return None
     told_mac = announced(case.network, receiver.node)
-    reason, evidence = "", (receiver.link.origin, *lines)
-    if told_mac is not None:
-        current = told_mac[0] == receiver.link.mac
-        reason = (
-            f"{receiver.node} has announced its new MAC address: the others have not taken it over"
-            if current
-            else f"{receiver.node} still announces {told_mac[0]}: flannel there has not noticed that its device changed"
-        )
-        evidence = (*evidence, told_mac[2])
-    command = restart(case.network, FLANNEL.component, receiver.node)
+    evidence = (receiver.link.origin, *lines, *((told_mac[2],) if told_mac is not None else ()))
+    taken_over = told_mac is not None and told_mac[0] == receiver.link.mac
+    at = nodes[0] if taken_over else receiver.node
+    command = restart(case.network, FLANNEL.component, at)
     return Explained(
         f"{listed(nodes)} {'sends' if len(nodes) == 1 else 'send'} to an old MAC address of {receiver.node}'s tunnel "
         f"device: {mac}, while it is {receiver.link.mac}",
         f"the frame is for {mac}, which the device no longer is",
         (edits,),
-        f"restart flannel on {receiver.node} ({command}): it announces its MAC address again",
+        f"restart flannel on {at} ({command}): it takes over what {receiver.node} has announced"
+        if taken_over
+        else f"restart flannel on {at} ({command}): it announces its MAC address again",
         risk="low; entries written by hand last until the device is made again",
         subject=ObjectRef("Node", "", receiver.node),
         evidence=evidence,
-        reason=reason,
+        reason=_who_is_old(receiver, told_mac),
     )
+
+
+def _who_is_old(receiver: Vtep, told_mac: tuple[str, int | None, Origin] | None) -> str:
+    """Which side has to catch up, by what the node announced."""
+    if told_mac is None:
+        return ""
+    if told_mac[0] == receiver.link.mac:
+        return f"{receiver.node} has announced its new MAC address: the others have not taken it over"
+    return f"{receiver.node} still announces {told_mac[0]}: flannel there has not noticed that its device changed"
 
 
 def _behind(case: Case) -> Vtep | None:
