@@ -151,7 +151,7 @@ def test_a_pod_asks_the_resolver_of_its_own_resolv_conf(network):
         pod_netns("ops", "client"),
         "n1",
         "nodes/n1/pods/ops.client",
-        resolv=ResolvConf((parse_addr("169.254.20.10"),)),
+        resolv=ResolvConf("resolv.conf", (parse_addr("169.254.20.10"),)),
     )
     assert asked(network.with_netns(netns), dst="dns") == ["pod/ops/client -> 169.254.20.10:53/udp"]
 
@@ -299,7 +299,7 @@ def test_two_of_different_families_cannot_speak():
 @pytest.mark.parametrize(
     ("dst", "sentence"),
     [
-        ("pod/shop/web-3", "there is no Pod shop/web-3: did you mean pod/shop/web-1 or pod/shop/web-2?"),
+        ("pod/shop/web-3", "there is no Pod shop/web-3: did you mean pod/shop/web-2 or pod/shop/web-1?"),
         ("svc/shop/wbe", "there is no Service shop/wbe: did you mean svc/shop/web?"),
         ("svc/ops/web", "there is no Service ops/web: did you mean svc/shop/web?"),
         ("svc/shop/web-1", "there is no Service shop/web-1: did you mean pod/shop/web-1 or svc/shop/web?"),

@@ -19,7 +19,10 @@ from typing import NamedTuple
 
 from tests.kernel.lab import Space, entered
 
-TIMEOUT_S = 1.0
+PATIENT_S, IMPATIENT_S = 3.0, 0.6
+"""How long a probe waits that ought to be answered, and one that ought not."""
+AGAIN_S = 0.2
+"""After this long a large datagram is sent once more: the first may have been lost to learn the path's MTU."""
 IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_PKTINFO = 8, 49, 50
 WORDS = {
     errno.ECONNREFUSED: "refused",
@@ -46,7 +49,7 @@ class Listener(NamedTuple):
     v6only: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Probe:
     """One connection, and what came of it."""
 
@@ -57,6 +60,7 @@ class Probe:
     source: str = ""
     sport: int = 0
     size: int = 0
+    patience_s: float = PATIENT_S
     outcome: str = ""
     """ok, timeout, or a word for the error."""
     server: str = ""
@@ -67,6 +71,7 @@ class Probe:
     got: bytearray = field(default_factory=bytearray)
     left: bytes = b""
     connected: bool = False
+    resend: Callable[[], None] = lambda: None
 
     @property
     def v6(self) -> bool:
@@ -88,13 +93,22 @@ class Prober:
             one.close()
         self.selector.close()
 
-    def probe(self, probes: Sequence[Probe], *, timeout_s: float = TIMEOUT_S) -> None:
+    def probe(self, probes: Sequence[Probe]) -> None:
         """Make all connections at once; ``outcome`` of each is set."""
         for probe in probes:
             self.begin(probe)
-        end = time.monotonic() + timeout_s
-        while any(not probe.outcome for probe in probes) and (left := end - time.monotonic()) > 0:
-            for key, _ in self.selector.select(left):
+        start = time.monotonic()
+        again = {probe for probe in probes if probe.udp and probe.size and not probe.outcome}
+        while waiting := [probe for probe in probes if not probe.outcome]:
+            now = time.monotonic() - start
+            if now > AGAIN_S:
+                for probe in again.intersection(waiting):
+                    probe.resend()
+                again.clear()
+            left = max(probe.patience_s for probe in waiting) - now
+            if left <= 0:
+                break
+            for key, _ in self.selector.select(min(left, AGAIN_S) if again else left):
                 key.data()
         for probe in probes:
             probe.outcome = probe.outcome or ("hangs" if probe.connected and probe.size else "timeout")
@@ -203,7 +217,12 @@ class Prober:
         except OSError as error:
             probe.outcome = _word(error.errno)
             return
+        probe.resend = lambda: self._send_again(probe, one)
         self.watch(one, lambda: self._receive(probe, one))
+
+    def _send_again(self, probe: Probe, one: socket.socket) -> None:
+        with suppress(OSError):
+            one.send(probe.left)
 
     def _stream(self, probe: Probe, one: socket.socket) -> None:
         failed = one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -23,7 +23,7 @@ from podpath.model.flow import TCP, UDP, Flow
 from podpath.model.network import Network
 from podpath.model.trace import Answer, Branch, Disposition, Symptom, Verdict
 from tests.kernel.lab import Lab
-from tests.kernel.prober import Probe
+from tests.kernel.prober import IMPATIENT_S, PATIENT_S, Probe
 
 QUESTION = re.compile(
     r"(?P<client>[\w-]+)(?:@(?P<source>\S+?))?(?:#(?P<sport>\d+))?\s+(?:(?P<udp>udp)/)?(?P<host>\[\S+\]|[^\s:]+):(?P<port>\d+)"
@@ -80,6 +80,7 @@ def _read(lab: Lab, text: str) -> Question:
         source=_address(lab, found["source"]) if found["source"] else "",
         sport=int(found["sport"] or next(lab.ports)),
         size=int(found["size"] or 0),
+        patience_s=IMPATIENT_S if {"timeout", "hangs"} & set((found["answer"] or "").split("|")) else PATIENT_S,
     )
     at, seen = found["at"] or "", found["seen"] or ""
     if at:
@@ -137,7 +138,7 @@ def disagreement(question: Question) -> str:
     if not wrong and works:
         wrong = not any(_same_server(branch, probe) for branch in said)
     elif not wrong:
-        wrong = not any(_same_symptom(branch, probe.outcome) for branch in said)
+        wrong = not any(_same_symptom(branch, probe) for branch in said)
     return "" if not wrong else f"{question.text}: the kernel says {question.kernel}, we say {ours.verdict.value}\n{_told(ours)}"
 
 
@@ -149,13 +150,16 @@ def _same_server(branch: Branch, probe: Probe) -> bool:
     return (addr, port) == (parse_addr(probe.asked[0]), probe.asked[1]) and (hidden or netns.rpartition("/")[2] == probe.server)
 
 
-def _same_symptom(branch: Branch, outcome: str) -> bool:
-    """Whether the kernel's error is the one we tell; a neighbour that does not answer is told after a while."""
-    told = ANSWERS.get(branch.symptom, "")
+def _same_symptom(branch: Branch, probe: Probe) -> bool:
+    """Whether the kernel's error is the one we tell. A neighbour that does not answer is told after a while; a TCP client
+    of IPv6 does not hear an error that comes while it still sends its SYN (LockDroppedIcmps)."""
+    told, outcome = ANSWERS.get(branch.symptom, ""), probe.outcome
     if outcome == told or branch.symptom is Symptom.UNKNOWN:
         return True
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
-    return slow and outcome in ("timeout", "no-host", "hangs")
+    slow = slow or (branch.end.last.kind == "link-down" and branch.symptom is Symptom.HOST_UNREACHABLE)
+    unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT
+    return (slow and outcome in ("timeout", "no-host", "hangs")) or unheard
 
 
 def _told(answer: Answer) -> str:

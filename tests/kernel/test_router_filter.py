@@ -72,4 +72,4 @@ FILTER = (
 def test_filter(one: Scene, setup, questions):
     routed(one)
     set_up(one, "r", setup)
-    one.check(questions, timeout_s=1.0)
+    one.check(questions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.kernel.lab import Lab, Space
-from tests.kernel.prober import TIMEOUT_S, Listener, Prober
+from tests.kernel.prober import Listener, Prober
 from tests.kernel.referee import Question, ask_tracer, disagreement, read_questions, untrue
 
 PORTS = (80, 8080)
@@ -39,18 +39,18 @@ class Scene:
         for port in ports:
             self.prober.serve(Listener(self.lab[name], port, udp, address, v6only))
 
-    def check(self, text: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def check(self, text: str) -> None:
         """The kernel says what the test says, and the tracer says what the kernel says."""
-        questions = self.ask(text, timeout_s=timeout_s)
+        questions = self.ask(text)
         problems = [problem for question in questions for problem in (untrue(question), disagreement(question)) if problem]
         if problems:
             pytest.fail("\n" + "\n".join(problems), pytrace=False)
 
-    def ask(self, text: str, *, timeout_s: float = TIMEOUT_S) -> list[Question]:
+    def ask(self, text: str) -> list[Question]:
         """Ask both. What is dumped is the state before the first probe."""
         questions = read_questions(self.lab, text)
         network = self.lab.network()
-        self.prober.probe([question.probe for question in questions], timeout_s=timeout_s)
+        self.prober.probe([question.probe for question in questions])
         ask_tracer(network, questions)
         return questions
 

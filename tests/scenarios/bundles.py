@@ -150,7 +150,8 @@ def renamed(files: Files, words: Iterable[tuple[str, str]]) -> Files:
 
     def change(content: str) -> str:
         for old, new in words:
-            pattern = rf"(?<![\w.]){re.escape(old)}" + ("" if old.endswith(".") else r"(?![\w])")
+            address = old.endswith(".")
+            pattern = rf"(?<![\w.]){re.escape(old)}" if address else rf"(?<!\w){re.escape(old)}(?!\w)"
             content = re.sub(pattern, new, content)
         return content
 

@@ -295,6 +295,65 @@ def rp_filter(files: Files) -> None:
 
 
 
+def _nft(files: Files, node: str, change: Callable[[list[dict]], list[dict]]) -> None:
+    """Change the objects of a node's nft listing; the text listing, which then fits no more, goes."""
+    edit_json(files, f"nodes/{node}/nft-list-ruleset.json", lambda content: {"nftables": change(content["nftables"])})
+    del files[f"nodes/{node}/nft-list-ruleset"]
+
+
+def _of(one: dict, kind: str) -> dict:
+    return one.get(kind, {}) if isinstance(one.get(kind), dict) else {}
+
+
+def nft_service_missing(files: Files) -> None:
+    def change(objects: list[dict]) -> list[dict]:
+        for one in objects:
+            known = _of(one, "map")
+            if known.get("name") == "service-ips" and known.get("family") == "ip":
+                known["elem"] = [e for e in known["elem"] if "shop/api/tcp/http" not in str(e[1])]
+        return objects
+
+    _nft(files, "n1", change)
+
+
+def nft_table_gone(files: Files) -> None:
+    def change(objects: list[dict]) -> list[dict]:
+        return [one for one in objects if not any(isinstance(v, dict) and "kube-proxy" in (v.get("table"), v.get("name")) for v in one.values())]
+
+    _nft(files, "n1", change)
+
+
+def all_mtu(files: Files, mtu: int) -> None:
+    """Pods and bridges get another MTU; the tunnel keeps its own."""
+
+    def change(links: list[dict]) -> None:
+        for link in links:
+            if link["mtu"] == 1450 and link["ifname"] != "flannel.1":
+                link["mtu"] = mtu
+
+    for path in [path for path in files if path.endswith("/ip-link.json")]:
+        edit_json(files, path, change)
+
+
+def black_hole(files: Files) -> None:
+    all_mtu(files, 1500)
+    for node in ("n1", "n2", "n3"):
+        rule(files, node, "filter", "-A OUTPUT -p icmp -j DROP")
+
+
+def null_routing_rule(files: Files) -> None:
+    edit_json(files, "nodes/n1/ip-rule.json", lambda rules: [*rules, {"priority": 200, "src": "10.244.0.0", "srclen": 24, "table": "30400"}])
+    edit_json(
+        files,
+        "nodes/n1/ip-route.json",
+        lambda routes: [*routes, {"type": "unreachable", "dst": "default", "table": "30400", "protocol": "boot", "scope": "global", "flags": []}],
+    )
+
+
+def mark_cleared(files: Files) -> None:
+    rule(files, "n1", "mangle", "-A POSTROUTING -j MARK --set-xmark 0x0/0xffffffff")
+
+
 FAULTS = {
     "ip_forward is 0": Fault(
         "ip-forward-off",
@@ -366,6 +425,14 @@ FAULTS = {
     "a Service has no rule": Fault("kube-proxy-rules-missing", VXLAN, rules_missing, "n1"),
     "an endpoint is old": Fault("kube-proxy-stale-endpoint", VXLAN, stale_endpoint, "n1"),
     "Pods leave with their own address": Fault("pod-masquerade-missing", VXLAN, no_masquerade, "n1"),
+    "a Service is not in the map (nftables)": Fault("kube-proxy-rules-missing", HOSTGW, nft_service_missing, "n1"),
+    "kube-proxy's table is gone (nftables)": Fault("kube-proxy-rules-missing", HOSTGW, nft_table_gone, "n1"),
+    "INPUT refuses the kubelet's port": Fault("kubelet-10250-blocked", VXLAN, lambda f: rule(f, "n2", "filter", "-A INPUT -p tcp -m tcp --dport 10250 -j REJECT --reject-with icmp-host-prohibited"), "n2"),
+    "a node may not ask the API server": Fault("apiserver-firewalled", VXLAN, lambda f: rule(f, "n1", "filter", "-A OUTPUT -p tcp -m tcp --dport 6443 -j DROP"), "n1"),
+    "NodePorts are dropped at the door": Fault("nodeport-firewalled", VXLAN, lambda f: rule(f, "n1", "mangle", "-A PREROUTING -i eth0 -p tcp -m tcp --dport 30000:32767 -j DROP"), "n1"),
+    "a routing rule leads Pods to nowhere": Fault("nm-cloud-setup-hijack", VXLAN, null_routing_rule, "n1"),
+    "large packets are lost in silence": Fault("pmtud-icmp-blocked", VXLAN, black_hole),
+    "the service mark is cleared": Fault("mark-clobber", VXLAN, mark_cleared, "n1"),
     "targetPort is another": Fault("svc-targetport-mismatch", VXLAN, target_port),
     "the process listens on loopback": Fault("container-listens-loopback", VXLAN, listens_loopback),
     "the process does not listen": Fault("container-not-listening", VXLAN, not_listening),

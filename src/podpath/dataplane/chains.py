@@ -15,6 +15,7 @@ import msgspec
 from podpath.dataplane import nft
 from podpath.dataplane.conntrack import UNTRACKED
 from podpath.dataplane.matching import matches
+from podpath.dataplane.rewrites import REWRITES, rewrite, set_ttl
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import ALL_BITS
 from podpath.model.linux import netfilter as nl
@@ -178,7 +179,7 @@ def run_items(items: tuple[Item, ...], rule: Rule, table: Table, walk: Walk) -> 
                 return None
             doubtful = doubtful or holds is None
             continue
-        if kind in _HARMLESS:
+        if kind in _HARMLESS and getattr(item, "name", "") not in REWRITES:
             continue
         if doubtful:
             if not walk.decider.suppose(f"does {walk.packet} match: {table.origin(rule)}: {rule.text}"):
@@ -203,6 +204,9 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
         case nl.SetMark(value=value, mask=mask):
             mark = (walk.packet.mark & ~mask & 0xFFFFFFFF) ^ value
             _set_mark(walk, mark, table, rule)
+            return None
+        case nl.Noop(name=name) | nf.NftNoop(name=name):
+            rewrite(name, rule.text, walk)
             return None
         case nl.SetConnmark():
             _connmark(item, walk)
@@ -299,6 +303,9 @@ def _mangle(item: nf.Mangle, rule: Rule, table: Table, walk: Walk) -> Target | N
         case nf.CtKey(key="mark"):
             if walk.ct is not None and walk.ct.entry is not None and isinstance(value, int):
                 walk.ct.entry.mark = value
+        case nf.Payload(protocol="ip" | "ip6", field="ttl" | "hoplimit"):
+            if isinstance(value, int):
+                set_ttl(walk, "set", value)
         case nf.CtKey(key="zone"):
             return nl.UnknownTarget(rule.text)
         case nf.Payload(field="saddr" | "daddr" | "sport" | "dport"):

@@ -7,7 +7,7 @@ another script of answers, until every combination was followed: no stage needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -38,9 +38,18 @@ class Decider:
         self._script = script
         self.taken: list[Choice] = []
         self._known: dict[str, int] = {}
+        self._kept: dict[Hashable, int] = {}
 
-    def random(self, weights: Sequence[float], question: str = "") -> int:
-        """An option by chance; options of weight 0 are never taken."""
+    def random(self, weights: Sequence[float], question: str = "", key: Hashable = None) -> int:
+        """An option by chance; options of weight 0 are never taken. What has the same ``key`` gets the same answer."""
+        if key is not None and key in self._kept:
+            return self._kept[key]
+        chosen = self._random(weights, question)
+        if key is not None:
+            self._kept[key] = chosen
+        return chosen
+
+    def _random(self, weights: Sequence[float], question: str) -> int:
         live = [index for index, weight in enumerate(weights) if weight > 0]
         if len(live) == 1:
             return live[0]

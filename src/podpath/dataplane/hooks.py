@@ -14,7 +14,7 @@ from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
 from podpath.dataplane.errors import heard
 from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, tracks, translate
 from podpath.dataplane.walk import Outcome, Walk
-from podpath.model.flow import UDP
+from podpath.model.flow import UDP, Packet
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import CONNTRACK_PRIORITY, Base, Chain, Table
 from podpath.model.linux.xtables import CtState
@@ -96,12 +96,24 @@ def run_hook(walk: Walk, hook: str) -> Outcome:
             outcome = _nat(walk, hook, station)
         else:
             table, chain = station.chains[0]
+            before = walk.packet
             outcome = _obey(walk, name, table, run_base_chain(table, chain, walk))
+            walk.rerouted = walk.rerouted or (walk.packet is not before and _routes(table, chain) and _way(before) != _way(walk.packet))
         if outcome is Outcome.END:
             return outcome
     if hook in CONFIRMING_HOOKS and walk.ct is not None and walk.ct.entry is not None and not walk.ct.entry.confirmed:
         walk.tracker.confirm(walk.netns.id, walk.ct.entry)
     return _unseen(walk, hook)
+
+
+def _routes(table: Table, chain: Chain) -> bool:
+    """Whether a chain's changes are routed anew: mangle OUTPUT (ipt_mangle_out), nft chains of type route (nf_route_table_hook4)."""
+    return chain.base is not None and (chain.base.type == "route" or (table.backend != "native" and table.name == "mangle"))
+
+
+def _way(packet: Packet) -> tuple[int, ...]:
+    """What the way of a packet depends on."""
+    return packet.src, packet.dst, packet.mark, packet.tos
 
 
 def run_bridge_hook(walk: Walk, hook: str) -> Outcome:
@@ -151,6 +163,14 @@ def _conntrack(walk: Walk, hook: str) -> Outcome:
 
 
 def _nat(walk: Walk, hook: str, station: Station) -> Outcome:
+    """The NAT hook; a new destination is routed anew (nf_nat_ipv4_local_fn)."""
+    before = walk.packet.dst
+    outcome = _translate(walk, hook, station)
+    walk.rerouted = walk.rerouted or walk.packet.dst != before
+    return outcome
+
+
+def _translate(walk: Walk, hook: str, station: Station) -> Outcome:
     view = walk.ct
     if view is None or view.entry is None or view.state is CtState.UNTRACKED:
         return Outcome.NEXT

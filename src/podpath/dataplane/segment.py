@@ -7,6 +7,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from podpath.dataplane.routing import FibKey, address_type, fib_of
+from podpath.dataplane.source_check import source_problem
 from podpath.model.addr import is_v4
 from podpath.model.linux.link import Link
 from podpath.model.network import Netns, Network
@@ -91,6 +92,8 @@ def answers(station: Station, target: int, asker: int) -> bool:
     netns, link = station
     if not link.up:
         return False
+    if is_v4(target) and is_v4(asker) and source_problem(netns, link.name, asker, target) is not None:
+        return False  # an ARP request passes the source check, too
     if address_type(netns, target) == "LOCAL":
         return _may_answer(netns, link.name, target)
     return is_v4(target) and _proxies(netns, link.name, target, asker)

@@ -14,6 +14,7 @@ from podpath.dataplane.decisions import Choice, Decider, explore, probability, s
 from podpath.dataplane.errors import error_walk, hears
 from podpath.dataplane.pipeline import Stage, run
 from podpath.dataplane.reach import cluster_address, external_service_addresses, pod_entrance, underlay_knows_pods
+from podpath.dataplane.rewrites import headers
 from podpath.dataplane.segment import Station
 from podpath.dataplane.stages.forward import path_mtu
 from podpath.dataplane.stages.output import route_output
@@ -31,7 +32,6 @@ MOST_RESENDS = 6
 """How often a sender may shrink its packets before the walk gives up."""
 ETHERNET_MTU = 1500
 """What is assumed of hosts that are not in the bundle."""
-HEADERS = {TCP: 40, UDP: 28}
 
 
 def trace_flow(network: Network, flow: Flow, *, any_listener: bool = False) -> Answer:
@@ -87,6 +87,8 @@ class _Question:
     """The request as the server sees it."""
     exit_place: tuple[NetnsId, str] | None = None
     server: tuple[NetnsId, int, int] | None = None
+    mss: tuple[int, int] = (0, 0)
+    """The size of segments that the SYN and the SYN-ACK allow, where rules changed it; else 0."""
 
     def answer(self) -> Branch:
         """All legs, until one fails."""
@@ -95,11 +97,12 @@ class _Question:
             return self._outside(request)
         if request.disposition is not Disposition.ACCEPTED:
             return self._ends(request)
-        self.seen, self.server = request.packet, request.server
+        self.seen, self.server, self.mss = request.packet, request.server, (_mtu_of(request), 0)
         reply = self._send("reply", request.netns, self._reply_packet(request.packet))
         return self._after_reply(reply)
 
     def _after_reply(self, reply: Walk) -> Branch:
+        self.mss = (self.mss[0], _mtu_of(reply))
         lost = self._lost(reply)
         if lost is not None:
             return lost
@@ -158,7 +161,7 @@ class _Question:
             return self._branch(works=False, symptom=Symptom.TIMEOUT)
         if packet.dst in external_service_addresses(self.network):
             return self._branch(works=None, symptom=Symptom.UNKNOWN)
-        self.seen, self.exit_place = packet, request.exit_place
+        self.seen, self.exit_place, self.mss = packet, request.exit_place, (_mtu_of(request), 0)
         self.server = (NetnsId(""), packet.dst, packet.dport)
         back = msgspec.structs.replace(self._reply_packet(packet), mark=0)
         station = deliver_by_address(self.network, packet.src)
@@ -209,7 +212,7 @@ class _Question:
             reply.retag("reply-elsewhere", f"the reply to {format_addr(got.dst)} goes to {where}, not to the client", Disposition.REPLY_LOST)
         return self._branch(works=False, symptom=Symptom.TIMEOUT)
 
-    # --- data: the third packet of TCP's handshake and a few bytes, or full-size segments -------------------------------------------------------------------------------------------
+    # --- data: the third packet of TCP's handshake and a few bytes, or full-size segments ----------------------------
 
     def _data(self) -> Branch:
         client, seen = self.client, self.seen
@@ -218,14 +221,21 @@ class _Question:
         there = msgspec.structs.replace(client, tcp_flags=ACK, mark=0, ttl=64)
         back = msgspec.structs.replace(self._reply_packet(seen), tcp_flags=ACK)
         ends = (self.flow.netns or None, self.server[0] or None)
-        most = client.length
-        if self.flow.size:
-            most = min(self._device_mtu(ends[0], there), self._device_mtu(ends[1], back), self.flow.size + HEADERS[self.flow.protocol])
-        for sender, packet in ((ends[0], there), (ends[1], back)):
-            failed = self._stream(sender, packet, most)
+        mtus = (self._device_mtu(ends[0], there), self._device_mtu(ends[1], back)) if self.flow.size else (0, 0)
+        for sender, packet, own, told in ((ends[0], there, mtus[0], self.mss[1] or mtus[1]), (ends[1], back, mtus[1], self.mss[0] or mtus[0])):
+            failed = self._stream(sender, packet, self._most(packet, own, told))
             if failed is not None:
                 return failed
         return self._branch(works=True, symptom=Symptom.NONE)
+
+    def _most(self, packet: Packet, own: int, told: int) -> int:
+        """The size of a sender's largest packets: TCP's depend on the MTU of the other end, too (its MSS); a datagram that
+        is too large for its own device is cut there."""
+        if not self.flow.size:
+            return packet.length
+        if packet.protocol == UDP:
+            return min(own, self.flow.size + headers(v4=packet.v4) - 12)
+        return min(own, told, self.flow.size + headers(v4=packet.v4))
 
     def _device_mtu(self, netns_id: NetnsId | None, packet: Packet) -> int:
         """The MTU a host builds its segments for: of its route, and told to the other side as MSS (tcp_mss)."""
@@ -309,3 +319,8 @@ class _Question:
     def _branch(self, *, works: bool | None, symptom: Symptom) -> Branch:
         traces = tuple(walk.trace() for walk in self.walks)
         return Branch(1.0, (), traces, works, symptom, self.server, self.seen.src if self.seen is not None else None)
+
+
+def _mtu_of(walk: Walk) -> int:
+    """The size of segments that a SYN's MSS allows, where rules changed it; else 0."""
+    return walk.mss + headers(v4=walk.v4) if walk.mss else 0

@@ -85,7 +85,10 @@ class Walk:
     """What the end of the way sends back to the sender: ``tcp-reset``, or an ICMP error as iptables names it."""
     at_socket: bool = False
     """Whether the packet was handed to a socket, or to where one would be: its conntrack entry is left behind (nf_reset_ct)."""
-    mss_clamped: bool = False
+    mss: int = 0
+    """The MSS that rules on the way put into a SYN; 0 where none did."""
+    rerouted: bool = False
+    """Whether a chain of LOCAL_OUT changed what the packet is routed by."""
     steps: list[Step] = field(default_factory=list)
     hops: list[Hop] = field(default_factory=list)
     disposition: Disposition | None = None

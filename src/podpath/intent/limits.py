@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+FULL_SIZE = 4_000
+"""Bytes that go each way in a promise by TCP: more than one segment of any Ethernet, so that a smaller MTU shows."""
+
 
 class Limits(NamedTuple):
     """A small cluster is walked whole; of a large one enough that no node and no Service is left out."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice, product
 
 from podpath.intent.clients import Asker, Clients, PodClass
+from podpath.intent.limits import FULL_SIZE
 from podpath.intent.outside import elsewhere
 from podpath.intent.permission import Permissions
 from podpath.intent.services import target_port
@@ -61,7 +62,7 @@ def _pod_to_pod(
         if refused is None:
             return Promise(
                 kind="pod",
-                flow=Flow(asker.netns, addr, protocol, port),
+                flow=Flow(asker.netns, addr, protocol, port, size=FULL_SIZE if protocol == TCP else 0),
                 subject=server.ref,
                 client=asker.ref,
                 servers=frozenset({(addr, 0)}),
@@ -104,7 +105,7 @@ def _to_outside(clients: Clients, asker: Asker, addr: int) -> Promise:
     known = clients.cluster.lookup(asker.ref)
     return Promise(
         kind="outside",
-        flow=Flow(asker.netns, addr, TCP, HTTPS),
+        flow=Flow(asker.netns, addr, TCP, HTTPS, size=FULL_SIZE),
         subject=asker.ref,
         client=asker.ref,
         servers=None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from podpath.intent.clients import Asker, Clients
+from podpath.intent.limits import FULL_SIZE
 from podpath.intent.outside import neighbour_of
 from podpath.intent.permission import Permissions
 from podpath.intent.services import (
@@ -17,7 +18,7 @@ from podpath.intent.services import (
     listed_endpoints,
 )
 from podpath.model.addr import format_addr, is_v4, parse_prefix
-from podpath.model.flow import Flow, endpoint_text
+from podpath.model.flow import TCP, Flow, endpoint_text
 from podpath.model.kube.node import Node
 from podpath.model.kube.service import Service, ServicePort
 from podpath.model.promise import NotPromised, Promise
@@ -198,9 +199,10 @@ class _Maker:
         if refused is not None:
             return refused
         src = asker.client.addr if asker.client.kind == "outside" else None
+        protocol = int(door.port.protocol)
         return Promise(
             kind=kind or KINDS[via],
-            flow=Flow(asker.netns, addr, int(door.port.protocol), dport, src=src),
+            flow=Flow(asker.netns, addr, protocol, dport, src=src, size=FULL_SIZE if protocol == TCP else 0),
             subject=service.ref,
             client=asker.ref,
             servers=servers,

@@ -230,6 +230,8 @@ def _from(promises: Sequence[Promise], names: Names) -> str:
         parts = [listed(sorted(pods))]
     elif pods and pods == names.nodes_with_pods and len(pods) > 1:
         parts = ["all Pods" if own == "Pods" else own]
+    elif pods == {""}:
+        parts = [own]  # of nodes that are not known
     else:
         parts = [f"{own} on {listed(sorted(pods))}"] if pods else []
     if hosts and hosts != pods:

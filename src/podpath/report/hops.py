@@ -14,6 +14,8 @@ from podpath.report.style import Style, columns, printable
 STAGE = 13
 """Columns of a stage's name."""
 INDENT = 4
+NARROWEST_TEXT = 24
+"""Columns that a step's words need beside their source; in narrower windows the source goes under them."""
 QUIET_STAGES = frozenset({"neighbor", "mark"})
 """Steps that are shown only with -v, or when they end the way."""
 ARRIVED = (Disposition.ACCEPTED, Disposition.EXITS_NETWORK)
@@ -53,19 +55,18 @@ class TraceDrawing:
         for number, hop in enumerate(trace.hops):
             here = self.names.node_of_netns(hop.netns) or "outside"
             if here != node:
-                lines.append(self._header(here, hop, trace, first=number == 0))
+                lines += self._header(here, hop, trace, first=number == 0)
                 node = here
             last = number == len(trace.hops) - 1
             for row in self._rows(hop, ends=last and failed, closes=last):
                 lines += self._draw(row)
         return lines
 
-    def _header(self, node: str, hop: Hop, trace: Trace, *, first: bool) -> str:
-        name = self.style.paint("bold", printable(node))
-        came = f"in by {hop.dev}" if hop.dev else ""
-        if first:
-            came = self._ends(hop, trace)
-        return f"  {name}  {printable(came)}"
+    def _header(self, node: str, hop: Hop, trace: Trace, *, first: bool) -> list[str]:
+        name = printable(node)
+        came = self._ends(hop, trace) if first else f"in by {hop.dev}"
+        line, *rest = self.style.wrap(printable(came), f"  {name}  ")
+        return [f"  {self.style.paint('bold', name)}{line[2 + len(name) :]}", *rest]
 
     def _ends(self, hop: Hop, trace: Trace) -> str:
         """Who speaks to whom."""
@@ -152,13 +153,15 @@ class TraceDrawing:
         mark = style.cross if row.ends else " "
         head = f"{' ' * INDENT}{mark} {row.stage:{STAGE}} "
         room = style.width - columns(row.source) - 2
-        first, *rest = style.wrap(row.text, head, width=max(room, columns(head) + 24))
-        body = first[len(head) :]
-        gap = max(2, style.width - columns(first) - columns(row.source))
+        beside = room - columns(head) >= NARROWEST_TEXT
+        first, *rest = style.wrap(row.text, head, width=room if beside else style.width)
         role = "error" if row.ends else ""
-        painted = _painted(style, role, head) + _painted(style, role, body)
-        line = painted + (" " * gap + style.paint("dim", row.source) if row.source else "")
-        lines = [line, *(_painted(style, role, one) for one in rest)]
+        source = style.paint("dim", row.source)
+        gap = " " * (style.width - columns(row.source) - (columns(first) if beside else 0))
+        lines = [_painted(style, role, head) + _painted(style, role, first[len(head) :])]
+        lines[0] += gap + source if beside and row.source else ""
+        lines += [_painted(style, role, one) for one in rest]
+        lines += [gap + source] if row.source and not beside else []
         if row.rule:
             hang = " " * (columns(head) + 2)
             lines += [style.paint("dim", one) for one in style.wrap(row.rule, hang, hang)]

@@ -54,7 +54,11 @@ class Names:
         known = self.network.namespaces.get(netns)
         if known is not None:
             return known.node
-        return netns.removeprefix("node/") if netns.startswith("node/") else ""
+        kind, _, rest = netns.partition("/")
+        if kind == "pod":
+            namespace, _, name = rest.partition("/")
+            return self.node_of(ObjectRef("Pod", namespace, name))
+        return rest
 
     def netns(self, netns: NetnsId) -> str:
         """``ops/client``, ``n1``, ``outside``."""

@@ -48,7 +48,7 @@ class CheckReport:
     def lines(self) -> list[str]:
         """The whole report."""
         found = self.diagnosis.at_least(self.lowest)
-        lines = [self._head(found), ""]
+        lines = [*self._head(found), ""]
         shown = found if self.style.verbose else found[:MOST_FINDINGS]
         for finding in shown:
             lines += [*self.finding(finding), ""]
@@ -70,7 +70,7 @@ class CheckReport:
 
     # --- the first line -----------------------------------------------------------------------------------------------
 
-    def _head(self, found: Sequence[Finding]) -> str:
+    def _head(self, found: Sequence[Finding]) -> list[str]:
         d = self.diagnosis
         size = ", ".join([counted(d.nodes, "node"), counted(d.pods, "pod"), counted(d.services, "service")])
         took = f" in {self.seconds:.1f} s" if self.seconds is not None else ""
@@ -79,8 +79,9 @@ class CheckReport:
         warnings = sum(finding.severity is Severity.WARNING for finding in found)
         told = [counted(causes, "cause")] if causes else []
         told += [counted(warnings, "warning")] if warnings else []
-        name = self.style.paint("bold", printable(d.bundle))
-        return f"{name}  {size}; {', '.join([walked, *told])}"
+        name = printable(d.bundle)
+        first, *rest = self.style.wrap(f"{name}  {size}; {', '.join([walked, *told])}", hang="  ")
+        return [self.style.paint("bold", first[: len(name)]) + first[len(name) :], *rest]
 
     # --- one finding --------------------------------------------------------------------------------------------------
 

@@ -43,9 +43,9 @@ def kube_proxy_hostname_mismatch(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    With a Local policy kube-proxy compares the endpoints' nodeName with its own. Started with `--hostname-override` (or
-    a host name) that is no Node's name, it finds none, and drops: NodePorts and balancers with Local policy get no
-    answer from nodes that do have Pods, and the health check answers 503.
+    With a Local policy kube-proxy compares the endpoints' nodeName with its own. Started with `--hostname-override`
+    (or a host name) that is no Node's name, it finds none, and drops: NodePorts and balancers with Local policy get
+    no answer from nodes that do have Pods, and the health check answers 503.
 
     ## See it by hand
 
@@ -70,7 +70,8 @@ def kube_proxy_hostname_mismatch(case: Case) -> Explained | None:
     named = config.hostname_override if config is not None else ""
     called = f": it is told that it is {named}" if named and named != case.node else ""
     return Explained(
-        f"kube-proxy on {case.node} drops Service {service.ref.short} as without local endpoints, although it has one{called}",
+        f"kube-proxy on {case.node} drops Service {service.ref.short} as without local endpoints, "
+        f"although it has one{called}",
         "kube-proxy takes no endpoint for its own",
         ((Outside(f"start kube-proxy on {case.node} with --hostname-override={case.node}"),),),
         "give kube-proxy its Node's name",
@@ -87,9 +88,9 @@ def etp_local_no_local_endpoint(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    With `externalTrafficPolicy: Local` a node only serves what its own Pods can answer, so that the client's address is
-    kept. A node without such a Pod drops (iptables, nftables); IPVS falls back to other nodes, and the answer gets lost.
-    Balancers leave such nodes out by the health check at healthCheckNodePort.
+    With `externalTrafficPolicy: Local` a node only serves what its own Pods can answer, so that the client's
+    address is kept. A node without such a Pod drops (iptables, nftables); IPVS falls back to other nodes, and the
+    answer gets lost. Balancers leave such nodes out by the health check at healthCheckNodePort.
 
     ## See it by hand
 
@@ -98,8 +99,8 @@ def etp_local_no_local_endpoint(case: Case) -> Explained | None:
 
     ## Fix
 
-    None is needed where a balancer checks health. Else: Pods on that node (a DaemonSet, topologySpreadConstraints), or
-    policy Cluster, which hides the client's address.
+    None is needed where a balancer checks health. Else: Pods on that node (a DaemonSet, topologySpreadConstraints),
+    or policy Cluster, which hides the client's address.
 
     ## Often confused with
 
@@ -139,7 +140,8 @@ def itp_local_no_endpoint(case: Case) -> Explained | None:
 
     ## Fix
 
-    A DaemonSet behind the Service; or policy Cluster, with `trafficDistribution: PreferSameNode` where nearness matters.
+    A DaemonSet behind the Service; or policy Cluster, with `trafficDistribution: PreferSameNode` where nearness
+    matters.
 
     ## Often confused with
 
@@ -166,8 +168,8 @@ def lb_source_ranges_block(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    kube-proxy drops what comes to a balancer's address from any other source. It sees the address as it arrives: behind
-    a proxy or a source translation that is not the client's own.
+    kube-proxy drops what comes to a balancer's address from any other source. It sees the address as it arrives:
+    behind a proxy or a source translation that is not the client's own.
 
     ## See it by hand
 
@@ -193,7 +195,8 @@ def lb_source_ranges_block(case: Case) -> Explained | None:
     )
     patch = f'{{"spec":{{"loadBalancerSourceRanges":[{allowed}]}}}}'
     return Explained(
-        f"Service {service.ref.short} lets {format_addr(packet.src)} not in: it is in none of its loadBalancerSourceRanges",
+        f"Service {service.ref.short} does not let {format_addr(packet.src)} in: "
+        "it is in none of its loadBalancerSourceRanges",
         "the source is in none of the ranges",
         ((PatchObject(service.ref, patch, "the client's range among loadBalancerSourceRanges"),),),
         risk="low: opens the balancer to that address",

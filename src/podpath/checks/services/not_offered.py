@@ -26,8 +26,8 @@ def svc_port_string_or_missing(case: Case) -> Explained | None:
     ## Why it breaks
 
     kube-proxy translates a ClusterIP at the ports of `spec.ports` only. In iptables mode any other port of it is an
-    address like any other, and times out; in nftables mode it is refused. Often the Pod's port (8080) is asked instead of
-    the Service's (80).
+    address like any other, and times out; in nftables mode it is refused. Often the Pod's port (8080) is asked
+    instead of the Service's (80).
 
     ## See it by hand
 
@@ -77,8 +77,8 @@ def nodeport_addresses_restricted(case: Case) -> Explained | None:
 
     ## Fix
 
-    Add the range (`nodePortAddresses: ["0.0.0.0/0"]`) in kube-proxy's configuration and restart it, or ask the primary
-    address.
+    Add the range (`nodePortAddresses: ["0.0.0.0/0"]`) in kube-proxy's configuration and restart it, or ask the
+    primary address.
 
     ## Often confused with
 
@@ -135,8 +135,8 @@ def hostport_no_portmap(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    A hostPort is no socket of the node: the CNI's portmap plugin writes a translation for it. Without the plugin in the
-    chain (or without its capability `portMappings`) the Pod starts all the same, and the port is refused.
+    A hostPort is no socket of the node: the CNI's portmap plugin writes a translation for it. Without the plugin in
+    the chain (or without its capability `portMappings`) the Pod starts all the same, and the port is refused.
 
     ## See it by hand
 
@@ -145,8 +145,8 @@ def hostport_no_portmap(case: Case) -> Explained | None:
 
     ## Fix
 
-    Add `{"type": "portmap", "capabilities": {"portMappings": true}}` to the plugins of the CNI configuration and make
-    the Pod again; or use hostNetwork or a NodePort. Cilium has its own hostPort.
+    Add `{"type": "portmap", "capabilities": {"portMappings": true}}` to the plugins of the CNI configuration and
+    make the Pod again; or use hostNetwork or a NodePort. Cilium has its own hostPort.
 
     ## Often confused with
 

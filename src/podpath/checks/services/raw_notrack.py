@@ -54,8 +54,8 @@ def raw_notrack_pods(case: Case) -> Explained | None:
     if rule is None or verdict.owner == NODE_LOCAL_DNS:
         return None
     return Explained(
-        f"{verdict.netns.node} does not track Pods' packets (NOTRACK in {verdict.chain.name} of table {verdict.table.name}"
-        f"{verdict.comment}): nothing translates what is not tracked",
+        f"{verdict.netns.node} does not track Pods' packets (NOTRACK in {verdict.chain.name} of table "
+        f"{verdict.table.name}{verdict.comment}): nothing translates what is not tracked",
         "what matches is not tracked, so never translated",
         ((DeleteRule(verdict.netns.id, verdict.ident, verdict.chain.name, rule),),),
         risk="low: the connections take entries of the conntrack table again; comes back when what wrote it runs again",

@@ -29,10 +29,10 @@ def kube_proxy_hooks_flushed(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    Packets come to KUBE-SERVICES by a jump in nat PREROUTING (from Pods and from outside) and in OUTPUT (from the node
-    itself), and to KUBE-POSTROUTING by one in POSTROUTING. `iptables -t nat -F`, a firewalld reload or an old rule
-    set restored takes the jumps, and with them all Services at once: a ClusterIP leaves by the default route, a
-    NodePort is refused.
+    Packets come to KUBE-SERVICES by a jump in nat PREROUTING (from Pods and from outside) and in OUTPUT (from the
+    node itself), and to KUBE-POSTROUTING by one in POSTROUTING. `iptables -t nat -F`, a firewalld reload or an old
+    rule set restored takes the jumps, and with them all Services at once: a ClusterIP leaves by the default route,
+    a NodePort is refused.
 
     ## See it by hand
 
@@ -121,8 +121,8 @@ def kube_proxy_rules_missing(case: Case) -> Explained | None:
     ## Why it breaks
 
     kube-proxy on every node turns Services and their endpoints into rules. Where a rule is missing, a ClusterIP is
-    an address like any other: it leaves by the default route (iptables mode: a timeout), or is refused (nftables mode,
-    and "has no endpoints" of an old state). Only clients of that node are concerned.
+    an address like any other: it leaves by the default route (iptables mode: a timeout), or is refused (nftables
+    mode, and "has no endpoints" of an old state). Only clients of that node are concerned.
 
     ## See it by hand
 
@@ -132,13 +132,13 @@ def kube_proxy_rules_missing(case: Case) -> Explained | None:
 
     ## Fix
 
-    Restart kube-proxy on that node, then read its log: no way to the API server, a lock on xtables, iptables-restore
-    errors.
+    Restart kube-proxy on that node, then read its log: no way to the API server, a lock on xtables,
+    iptables-restore errors.
 
     ## Often confused with
 
-    kube-proxy-hooks-flushed (the rules are there, nothing calls them), svc-port-string-or-missing (the Service has no
-    such port), no endpoints (then REJECT is right).
+    kube-proxy-hooks-flushed (the rules are there, nothing calls them), svc-port-string-or-missing (the Service has
+    no such port), no endpoints (then REJECT is right).
     """
     asked = asked_service(case)
     if asked is None or asked[1] is None or not case.netns.is_host:

@@ -19,7 +19,7 @@ from podpath.checks.steps.verdicts import jumps, reachable
 from podpath.intent.services import listed_endpoints
 from podpath.model.addr import is_v4
 from podpath.model.edit import DeleteRule, Edit, InsertRule, table_id
-from podpath.model.flow import endpoint_text
+from podpath.model.flow import endpoint_text, protocol_name
 from podpath.model.kube.service import Service, ServicePort
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import Rule, Table
@@ -45,7 +45,7 @@ def strayed(case: Case) -> tuple[Netns, Translation, Service, ServicePort] | Non
     asked, translation = asked_service(case), dnat_of(case)
     if asked is None or asked[1] is None or translation is None:
         return None
-    service, port = asked
+    service, port = asked[0], asked[1]
     netns = case.network.namespaces.get(translation.hop.netns)
     target = translation.after.dst, translation.after.dport
     ends = listed_endpoints(case.network.cluster, service, port, v4=is_v4(case.promise.flow.dst))
@@ -60,9 +60,9 @@ def kube_proxy_stale_endpoint(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    kube-proxy on that node has not taken over a change of the EndpointSlices: it hangs, it cannot reach the API server,
-    or its rules cannot be written. One connection in n goes to an address of nobody (a timeout, "no route to host"), or
-    of another Pod that got it since (refused, a wrong answer).
+    kube-proxy on that node has not taken over a change of the EndpointSlices: it hangs, it cannot reach the API
+    server, or its rules cannot be written. One connection in n goes to an address of nobody (a timeout, "no route
+    to host"), or of another Pod that got it since (refused, a wrong answer).
 
     ## See it by hand
 
@@ -75,7 +75,8 @@ def kube_proxy_stale_endpoint(case: Case) -> Explained | None:
 
     ## Often confused with
 
-    ct-stale-udp-old-endpoint (the rules are right, a tracked UDP flow is old), endpoints-manual-stale (the slice itself).
+    ct-stale-udp-old-endpoint (the rules are right, a tracked UDP flow is old), endpoints-manual-stale (the slice
+    itself).
     """
     found = strayed(case)
     if found is None or found[1].owner != KUBE_PROXY or found[1].rule is None:
@@ -85,11 +86,11 @@ def kube_proxy_stale_endpoint(case: Case) -> Explained | None:
     edits: tuple[Edit, ...] = ()
     if live is not None:
         step = translation.step
-        to = (
-            "dnat to"
-            if step.table.startswith("native")
-            else f"-A {step.chain} -p {port.protocol} -j DNAT --to-destination"
+        native, dnat = (
+            step.table.startswith("native"),
+            f"-A {step.chain} -p {protocol_name(port.protocol)} -j DNAT",
         )
+        to = "dnat to" if native else f"{dnat} --to-destination"
         rule = Rule(0, f"{to} {endpoint_text(*live)}", (nl.Dnat((live[0], live[0]), (live[1], live[1])),))
         edits = (InsertRule(netns.id, step.table, step.chain, rule, 0),)
     state = told(case.network, "kube-proxy", netns.node)
@@ -174,9 +175,9 @@ def hostport_shadows_service(case: Case) -> Explained | None:
 
     ## Why it breaks
 
-    The CNI's portmap plugin writes its translations before kube-proxy's. A hostPort with the number of a NodePort or of
-    a balancer's port, and a stale one of a Pod that is gone, win on that node: the Service answers with the wrong
-    Pod, or not at all.
+    The CNI's portmap plugin writes its translations before kube-proxy's. A hostPort with the number of a NodePort
+    or of a balancer's port, and a stale one of a Pod that is gone, win on that node: the Service answers with the
+    wrong Pod, or not at all.
 
     ## See it by hand
 

@@ -6,6 +6,7 @@ from podpath.dataplane.hooks import run_bridge_hook, run_hook
 from podpath.dataplane.routing import fib_of
 from podpath.dataplane.segment import is_wire
 from podpath.dataplane.stages.output import fib_key
+from podpath.dataplane.stages.receive import segmented_late
 from podpath.dataplane.stages.transmit import resolve_on_bridge
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.linux.link import BridgePort, Link
@@ -172,7 +173,7 @@ def _port_stops(walk: Walk, port: Link, text: str, key: str) -> Outcome:
 def port_send(walk: Walk) -> Outcome:
     """The frame leaves by a port: size, then the cable or the wire (br_dev_queue_push_xmit)."""
     port = (walk.netns.links or {})[walk.phys_out]
-    if walk.packet.length > port.mtu:
+    if walk.packet.length > port.mtu and not (port.kind == "veth" and segmented_late(walk.packet)):
         text = f"{port.name} takes no frame of {walk.packet.length} bytes: its MTU is {port.mtu}"
         step = Step("bridge", text, port.origin, kind="too-big-silent", dev=port.name, packet=walk.packet)
         return walk.end(Disposition.TOO_BIG, Symptom.HANGS, step)

@@ -6,7 +6,7 @@ from podpath.dataplane.hooks import run_hook
 from podpath.dataplane.routing import FibKey, FibResult, fib_of, is_loopback, select_address
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import format_addr
-from podpath.model.flow import TCP
+from podpath.model.flow import TCP, UDP
 from podpath.model.linux.route import NextHop
 from podpath.model.origin import Origin
 from podpath.model.trace import Disposition, Step, Symptom
@@ -23,16 +23,18 @@ UNSPECIFIED = 0
 def fib_key(walk: Walk, *, src: int, iif: str) -> FibKey:
     """The look-up for the packet at hand."""
     packet = walk.packet
-    return FibKey(packet.dst, src, iif, "", packet.mark, packet.tos, packet.protocol, packet.sport, packet.dport, packet.uid)
+    uid = packet.uid if iif == "lo" else 0  # what is forwarded counts as root's (ip_route_input_rcu)
+    return FibKey(packet.dst, src, iif, "", packet.mark, packet.tos, packet.protocol, packet.sport, packet.dport, uid)
 
 
 def pick_hop(walk: Walk, result: FibResult) -> NextHop | None:
-    """One next hop of a route, by weight."""
+    """One next hop of a route, by weight; a connection keeps its own (fib_select_path, fib_multipath_hash)."""
     if not result.hops:
         return None
     if len(result.hops) == 1:
         return result.hops[0]
-    return result.hops[walk.decider.random([hop.weight for hop in result.hops], "multipath")]
+    ends = sorted((walk.packet.src, walk.packet.dst))
+    return result.hops[walk.decider.random([hop.weight for hop in result.hops], "multipath", key=(walk.netns.id, *ends, result.hops))]
 
 
 def route_text(result: FibResult) -> str:
@@ -41,7 +43,7 @@ def route_text(result: FibResult) -> str:
 
 
 def route_output(walk: Walk) -> Outcome:
-    """Look up the way out and the source address; TCP looks up once more with the source (ip_route_connect)."""
+    """Look up the way out and the source address; who connects looks up once more with the source (ip_route_connect)."""
     if (walk.netns.routes if walk.v4 else walk.netns.routes6) is None:
         return walk.blind("route", f"the routes of {walk.netns.folder} were not collected")
     source = walk.packet.src
@@ -55,7 +57,7 @@ def route_output(walk: Walk) -> Outcome:
             step = Step("route", f"no source address for {format_addr(walk.packet.dst)} on {walk.oif}", result.origin, kind="no-route")
             return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
         walk.change(src=chosen)
-        if walk.packet.protocol == TCP and not fib_of(walk.netns, v4=walk.v4).simple:
+        if walk.v4 and walk.packet.protocol in (TCP, UDP) and walk.inner is None and not fib_of(walk.netns, v4=True).simple:
             result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=chosen, iif="lo"))
             outcome = _take(walk, result)
             if outcome is not Outcome.NEXT:
@@ -87,7 +89,10 @@ def _take(walk: Walk, result: FibResult) -> Outcome:
             step = Step("route", f"{dst} is a {result.type} address", result.origin, kind="wrong-route", packet=walk.packet)
             return walk.end(Disposition.MISDELIVERED, Symptom.ACCESS, step)
     step = Step("route", f"{result.type} route for {dst}", result.origin, kind="null-route", packet=walk.packet)
-    return walk.end(Disposition.NULL_ROUTED, NULL_SYMPTOMS_LOCAL.get(result.type, Symptom.TIMEOUT), step)
+    symptom = NULL_SYMPTOMS_LOCAL.get(result.type, Symptom.TIMEOUT)
+    if result.route is None and result.type == "unreachable":
+        symptom = Symptom.NET_UNREACHABLE  # of a rule: fib4_rule_action
+    return walk.end(Disposition.NULL_ROUTED, symptom, step)
 
 
 def _source(walk: Walk, result: FibResult) -> int | None:
@@ -108,14 +113,13 @@ def output_hook(walk: Walk) -> Outcome:
     """LOCAL_OUT; a changed destination or mark is routed again (ip_route_me_harder)."""
     walk.iif = ""
     walk.local_out = True
+    walk.rerouted = False
     before = walk.packet
     outcome = run_hook(walk, "output")
     if outcome is Outcome.END:
         return outcome
     after = walk.packet
-    if (before.dst, before.mark, before.tos, before.src) == (after.dst, after.mark, after.tos, after.src):
-        return Outcome.NEXT
-    if before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple:
+    if not walk.rerouted or (before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple):
         return Outcome.NEXT
     result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=after.src, iif="lo"))
     outcome = _take(walk, result)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from podpath.dataplane.errors import heard
 from podpath.dataplane.hooks import run_hook
-from podpath.dataplane.routing import FibKey, fib_of
+from podpath.dataplane.routing import fib_of
+from podpath.dataplane.source_check import source_problem
 from podpath.dataplane.stages.output import fib_key, pick_hop, route_text
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import BROADCAST_V4, LOOPBACK_V4, MULTICAST_V4, THIS_NETWORK_V4, format_addr
+from podpath.model.flow import TCP, Packet
 from podpath.model.linux.sysctl import conf_key
 from podpath.model.origin import Origin
 from podpath.model.trace import Disposition, Step, Symptom
@@ -30,6 +32,12 @@ def conf_or(walk: Walk, dev: str, name: str, default: int = 0) -> int:
     return default if value is None else value
 
 
+def segmented_late(packet: Packet) -> bool:
+    """Whether a sender leaves it to the last device to cut its data: within a machine such packets of any size pass
+    (is_skb_forwardable, skb_is_gso)."""
+    return packet.protocol == TCP
+
+
 def receive(walk: Walk) -> Outcome:
     """The device takes the frame, or does not; a bridge port hands it to its bridge."""
     links = walk.netns.links
@@ -41,7 +49,7 @@ def receive(walk: Walk) -> Outcome:
     if not link.up:
         step = Step("device", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=walk.packet)
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
-    if walk.packet.length > link.mtu and link.kind in ("veth", "vxlan") and walk.inner is None:
+    if walk.packet.length > link.mtu and link.kind == "veth" and not segmented_late(walk.packet) and walk.inner is None:
         text = f"{link.name} takes no frame of {walk.packet.length} bytes: its MTU is {link.mtu}"
         step = Step("device", text, link.origin, kind="too-big-silent", dev=link.name, packet=walk.packet)
         return walk.end(Disposition.TOO_BIG, Symptom.HANGS, step)
@@ -106,6 +114,8 @@ def route_input(walk: Walk) -> Outcome:
         kind = "null-route" if result.type in NULL_ROUTES else "wrong-route"
         step = Step("route", f"{result.type} route for {dst}", result.origin, kind=kind, packet=walk.packet)
         walk.error = (NULL_ERRORS if walk.v4 else NULL_ERRORS_V6).get(result.type, "")
+        if result.route is None and walk.error == "icmp-host-unreachable":
+            walk.error = "icmp-net-unreachable"  # of a rule: fib4_rule_action
         return walk.end(Disposition.NULL_ROUTED, heard(walk.error, walk.packet) if walk.error else Symptom.TIMEOUT, step)
     wrong = _source_check(walk)
     if wrong is not None:
@@ -153,33 +163,13 @@ def _forwarding_off(walk: Walk) -> Step | None:
 
 
 def _source_check(walk: Walk) -> Step | None:
-    """``fib_validate_source``: is there a way back, by this device if rp_filter is strict."""
     if not walk.v4:
         return None
     packet = walk.packet
-    strict = max(conf_or(walk, "all", "rp_filter"), conf_or(walk, walk.iif, "rp_filter"))
-    accept_local = conf_or(walk, "all", "accept_local") or conf_or(walk, walk.iif, "accept_local")
-    valid_mark = conf_or(walk, "all", "src_valid_mark") or conf_or(walk, walk.iif, "src_valid_mark")
-    own = walk.netns.addresses_by_value.get(packet.src)
-    if own is not None and not accept_local:
-        text = f"the source {format_addr(packet.src)} is this host's own address ({own.dev})"
-        return Step("source check", text, own.origin, kind="martian", key="own-address", dev=walk.iif, packet=packet)
-    if not strict:
+    problem = source_problem(walk.netns, walk.iif, packet.src, packet.dst, mark=packet.mark, tos=packet.tos)
+    if problem is None:
         return None
-    mark = packet.mark if valid_mark else 0
-    back = fib_of(walk.netns, v4=True).lookup(FibKey(packet.src, packet.dst, "lo", "", mark, packet.tos))
-    if back.type == "unknown":
-        return None
-    key = conf_key("all", "rp_filter") if conf_or(walk, "all", "rp_filter") >= strict else conf_key(walk.iif, "rp_filter")
-    if back.type == "local" and accept_local:
-        return None
-    if back.type != "unicast":
-        text = f"rp_filter={strict}: no route back to {format_addr(packet.src)}"
-        return Step("source check", text, sysctl_origin(walk, key), kind="rp-filter", key=key, dev=walk.iif, packet=packet)
-    if strict == 1 and all(hop.dev != walk.iif for hop in back.hops):
-        text = f"rp_filter=1: {format_addr(packet.src)} came in by {walk.iif}, but the way back is {route_text(back)}"
-        return Step("source check", text, sysctl_origin(walk, key), kind="rp-filter", key=key, dev=walk.iif, packet=packet)
-    return None
+    return Step("source check", problem.text, problem.origin, kind=problem.kind, key=problem.key, dev=walk.iif, packet=packet)
 
 
 def input_hook(walk: Walk) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from podpath.dataplane.errors import heard
+from podpath.dataplane.routing import address_type, select_address
 from podpath.dataplane.segment import Station, answers, is_wire, stations, wire_answerer, wires
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import format_addr, is_v4
@@ -29,7 +30,13 @@ def transmit(walk: Walk) -> Outcome:
     if not link.up or not link.carrier:
         state = "down" if not link.up else "without carrier"
         step = Step("device", f"{link.name} is {state}", link.origin, kind="link-down", dev=link.name, packet=walk.packet)
-        return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
+        symptom = Symptom.TIMEOUT
+        if link.up and not walk.local_out:
+            walk.error = "icmp-host-unreachable"  # nobody answers there
+            symptom = heard(walk.error, walk.packet)
+        elif link.up:
+            symptom = Symptom.HOST_UNREACHABLE
+        return walk.end(Disposition.NOT_FORWARDED, symptom, step)
     program = walk.netns.tc_devices.get(link.name)
     if program and walk.decider.unknown(f"what {program} on {link.name} of {walk.netns.folder} does to what goes out"):
         return walk.blind("tc", f"what {program} on {link.name} does", walk.netns.source("tc-filter"))
@@ -66,7 +73,7 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
         if outcome is Outcome.WIRE:
             walk.receiver = _by_mac(walk, entry.lladdr) or walk.receiver
         return outcome
-    asker = walk.packet.src
+    asker = _asker(walk, link, target)
     for station in stations(walk.network, walk.netns, link.name):
         if answers(station, target, asker):
             walk.dst_mac = station.link.mac
@@ -77,6 +84,14 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
         walk.dst_mac = entry.lladdr
         return outcome
     return _unresolved(walk, link, target, entry)
+
+
+def _asker(walk: Walk, link: Link, target: int) -> int:
+    """The address an ARP request asks for: the packet's source if it is an own one, else the device's (arp_solicit)."""
+    if address_type(walk.netns, walk.packet.src) == "LOCAL":
+        return walk.packet.src
+    own = select_address(walk.netns, link.name, target, scope_link=True)
+    return own.addr if own is not None else 0
 
 
 def resolve_on_bridge(walk: Walk, bridge: Link, target: int) -> Outcome:
@@ -135,7 +150,7 @@ def _resolve_vxlan(walk: Walk, link: Link, target: int) -> Outcome:
         walk.note("neighbor", entry.origin.text or f"{format_addr(target)} is {entry.lladdr}", entry.origin, key=format_addr(target))
         return Outcome.TUNNEL
     for station in _tunnel_stations(walk, link):
-        if answers(station, target, walk.packet.src):
+        if answers(station, target, _asker(walk, link, target)):
             walk.dst_mac = station.link.mac
             return Outcome.TUNNEL
     outcome = _unresolved(walk, link, target, entry)
