@@ -9,8 +9,11 @@ from typing import Any
 
 from podpath.assemble.network import build_network
 from podpath.checks.registry import Promised, StateCheck, state_checks
-from podpath.model.finding import Finding, Severity
+from podpath.intent.promises import promises as promises_of
+from podpath.model.edit import PatchObject
+from podpath.model.finding import Finding, Fix, Severity
 from podpath.model.network import Network
+from podpath.model.promise import Promise
 
 NOW = "2026-03-01T12:00:00Z"
 JUST_NOW = "2026-03-01T11:59:50Z"
@@ -46,7 +49,9 @@ PLURALS = {
 Object = dict[str, Any]
 
 
-def a_network(*objects: Object, files: Mapping[str, str] | None = None, without: Sequence[str] = ()) -> Network:
+def a_network(
+    *objects: Object, files: Mapping[str, str] | None = None, without: Sequence[str] = ()
+) -> Network:
     """A network of these objects and node files. All lists were collected, but those ``without`` which it is."""
     lists: dict[str, list[Object]] = {plural: [] for plural in PLURALS.values()}
     clock = {"kind": "Lease", "metadata": meta("clock", "kube-node-lease"), "spec": {"renewTime": NOW}}
@@ -66,9 +71,14 @@ def _checks() -> dict[str, StateCheck]:
     return {one.code: one for one in state_checks()}
 
 
-def found(code: str, network: Network) -> list[Finding]:
+def found(code: str, network: Network, promises: Sequence[Promise] = ()) -> list[Finding]:
     """What one check finds."""
-    return list(_checks()[code].look(network, Promised((), ())))
+    return list(_checks()[code].look(network, Promised(promises, ())))
+
+
+def promised(network: Network) -> list[Promise]:
+    """What the cluster promises."""
+    return [one for one in promises_of(network) if isinstance(one, Promise)]
 
 
 def only(code: str, network: Network) -> Finding:
@@ -76,6 +86,20 @@ def only(code: str, network: Network) -> Finding:
     findings = found(code, network)
     assert [one.code for one in findings] == [code]
     return findings[0]
+
+
+def fix_of(finding: Finding) -> Fix:
+    """The fix that a finding offers."""
+    assert finding.fix is not None
+    return finding.fix
+
+
+def patch_of(finding: Finding) -> Object:
+    """The patch of the object that its fix changes."""
+    edit = fix_of(finding).edits[0]
+    assert isinstance(edit, PatchObject)
+    patch: Object = json.loads(edit.patch)
+    return patch
 
 
 def needs(code: str) -> set[str]:
@@ -120,7 +144,10 @@ def a_pod(
     main: Object = {"name": "main", "image": image, "ports": list(ports), "command": list(command)}
     if probe is not None:
         main["readinessProbe"] = probe
-    more: Object = {"labels": dict(labels if labels is not None else {"app": "web"}), "creationTimestamp": created}
+    more: Object = {
+        "labels": dict(labels if labels is not None else {"app": "web"}),
+        "creationTimestamp": created,
+    }
     if owner is not None:
         more["ownerReferences"] = [{"kind": owner[0], "name": owner[1], "controller": True}]
     if deleted:
@@ -130,7 +157,9 @@ def a_pod(
     status: Object = {
         "phase": phase,
         "conditions": [condition],
-        "containerStatuses": [{"name": "main", "ready": ready, "state": state or running, "lastState": last or {}}],
+        "containerStatuses": [
+            {"name": "main", "ready": ready, "state": state or running, "lastState": last or {}}
+        ],
         "initContainerStatuses": list(init),
     }
     if ip:
@@ -255,7 +284,10 @@ def a_workload(
     more: Object = {"creationTimestamp": created}
     if owner is not None:
         more["ownerReferences"] = [{"kind": owner[0], "name": owner[1], "controller": True}]
-    template = {"metadata": {"labels": carried}, "spec": {"containers": [{"name": "m", "image": image, "ports": list(ports)}]}}
+    template = {
+        "metadata": {"labels": carried},
+        "spec": {"containers": [{"name": "m", "image": image, "ports": list(ports)}]},
+    }
     return {
         "kind": kind,
         "metadata": meta(name, namespace, **more),
@@ -264,7 +296,7 @@ def a_workload(
     }
 
 
-def a_namespace(name: str = "demo", **labels: str) -> Object:
+def a_namespace(name: str = "demo", /, **labels: str) -> Object:
     """A namespace."""
     return {"kind": "Namespace", "metadata": meta(name, labels=labels)}
 

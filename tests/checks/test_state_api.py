@@ -13,10 +13,12 @@ from tests.checks.objects import (
     a_slice,
     an_endpoint,
     an_event,
+    fix_of,
     found,
     meta,
     needs,
     only,
+    promised,
     severities,
     waiting,
 )
@@ -58,11 +60,20 @@ class TestServiceEndpoints:
         finding = only(self.code, a_network(the_service(), its_slice(ip)))
         assert finding.severity is ERROR
         assert ip in finding.message
-        assert "--advertise-address" in finding.fix.steps[0]
+        assert "--advertise-address" in fix_of(finding).steps[0]
+
+    def test_what_follows_from_it_is_counted_as_its_own(self):
+        network = a_network(the_service(), its_slice("127.0.0.1"), a_node(), a_pod())
+        told = promised(network)
+        finding = found(self.code, network, told)[0]
+        assert {one.kind for one in finding.breaks} == {"api", "kubelet"}
+        assert finding.broken == sum(one.stands_for for one in finding.breaks)
 
     def test_the_address_of_a_worker_is_a_warning(self):
         control = a_node("c", "192.0.2.9", labels={"node-role.kubernetes.io/control-plane": ""})
-        assert severities(self.code, a_network(the_service(), its_slice("192.0.2.1"), a_node(), control)) == [WARNING]
+        assert severities(self.code, a_network(the_service(), its_slice("192.0.2.1"), a_node(), control)) == [
+            WARNING
+        ]
 
     def test_an_address_outside_is_a_managed_control_plane(self):
         assert found(self.code, a_network(the_service(), its_slice(API), a_node())) == []
@@ -90,7 +101,9 @@ class TestUnreachable:
         assert finding.evidence[0].source == "kube-proxy.log"
         assert found("apiserver-firewalled", network) == []
 
-    @pytest.mark.parametrize("how", ["i/o timeout", "connect: no route to host", "connect: connection timed out"])
+    @pytest.mark.parametrize(
+        "how", ["i/o timeout", "connect: no route to host", "connect: connection timed out"]
+    )
     def test_no_answer_or_a_reject_means_that_it_ends_on_the_way(self, how):
         network = self.network(how)
         assert severities("apiserver-firewalled", network) == [ERROR]
@@ -105,7 +118,9 @@ class TestUnreachable:
         assert severities("apiserver-firewalled", network) == [ERROR]
 
     def test_refused_although_somebody_listens_is_a_reject(self):
-        line = log("Get https://192.0.2.9:6443/api/v1/services: dial tcp 192.0.2.9:6443: connect: connection refused")
+        line = log(
+            "Get https://192.0.2.9:6443/api/v1/services: dial tcp 192.0.2.9:6443: connect: connection refused"
+        )
         addresses = '[{"ifindex":2,"ifname":"eth0","addr_info":[{"family":"inet","local":"192.0.2.9","prefixlen":24,"scope":"global"}]}]'
         files = {
             "a/kube-proxy.log": line * 2,
@@ -126,7 +141,9 @@ class TestUnreachable:
         assert found("apiserver-firewalled", self.network("i/o timeout", addr="10.50.0.1")) == []
 
     def test_without_any_objects_logs_alone_speak(self):
-        lines = log(f"Get https://{API}:6443/api/v1/nodes: dial tcp {API}:6443: connect: connection refused") * 3
+        lines = (
+            log(f"Get https://{API}:6443/api/v1/nodes: dial tcp {API}:6443: connect: connection refused") * 3
+        )
         every = [
             "pods", "services", "nodes", "namespaces", "configmaps", "events", "serviceaccounts", "endpointslices",
             "networkpolicies", "ingresses", "ingressclasses", "deployments", "daemonsets", "replicasets", "roles",
@@ -147,7 +164,11 @@ class TestNodeStatusUnknown:
     code = "node-status-unknown"
 
     def gone(self, since="2026-03-01T11:00:00Z"):
-        said = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        said = {
+            "status": "Unknown",
+            "reason": "NodeStatusUnknown",
+            "message": "Kubelet stopped posting node status.",
+        }
         return a_node(conditions=[{"type": "Ready", **said, "lastTransitionTime": since}])
 
     def test_a_machine_of_which_nothing_is_known_may_be_down(self):
@@ -185,7 +206,9 @@ READER = "system:serviceaccount:demo:reader"
 
 
 def a_role(kind="ClusterRole", name="reader", namespace="", *rules):
-    rules = rules or ({"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},)
+    rules = rules or (
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"]},
+    )
     return {"kind": kind, "metadata": meta(name, namespace), "rules": list(rules)}
 
 
@@ -211,20 +234,25 @@ class TestForbidden:
         return a_network(a_pod(), *objects, files={"a/pods/demo.web-1/logs": text}, without=without)
 
     def test_the_role_and_binding_to_apply_are_printed(self):
-        finding = only(self.code, self.network(a_role(name="other"), a_binding(role="other", account=("x", "y"))))
+        finding = only(
+            self.code, self.network(a_role(name="other"), a_binding(role="other", account=("x", "y")))
+        )
         assert finding.severity is ERROR
         assert str(finding.subject) == "ServiceAccount demo/reader"
         assert "list endpointslices.discovery.k8s.io" in finding.message
-        applied = finding.fix.steps[0]
-        assert all(word in applied for word in ('"ClusterRole"', '"ClusterRoleBinding"', '"endpointslices"', '"reader"'))
+        applied = fix_of(finding).steps[0]
+        assert all(
+            word in applied
+            for word in ('"ClusterRole"', '"ClusterRoleBinding"', '"endpointslices"', '"reader"')
+        )
 
     def test_a_request_for_one_namespace_gets_a_role_of_it(self):
         text = FORBIDDEN.format(user=READER).replace("at the cluster scope", 'in the namespace \\"ops\\"')
         network = a_network(a_binding(role="x", account=("x", "y")), files={"a/kubelet.log": log(text)})
         finding = only(self.code, network)
         assert "in namespace ops" in finding.message
-        assert '"RoleBinding"' in finding.fix.steps[0]
-        assert '"namespace": "ops"' in finding.fix.steps[0]
+        assert '"RoleBinding"' in fix_of(finding).steps[0]
+        assert '"namespace": "ops"' in fix_of(finding).steps[0]
 
     def test_an_event_counts_as_a_log_does(self):
         event = an_event("FailedCreate", FORBIDDEN.format(user=READER).replace("\\", ""))
@@ -250,7 +278,7 @@ class TestForbidden:
         finding = only(self.code, a_network(pod, files={"a/pods/demo.web-1/logs": text}))
         assert "without a token" in finding.message
         assert "mounts no token" in finding.message
-        assert not any("Role" in step for step in finding.fix.steps)
+        assert not any("Role" in step for step in fix_of(finding).steps)
 
     def test_kubelets_are_the_node_authorizers_matter(self):
         assert found(self.code, self.network(user="system:node:a")) == []
@@ -282,10 +310,15 @@ class TestComponents:
 
     def dns(self, *rules, text=""):
         labels = {"k8s-app": "kube-dns"}
-        service = a_service("kube-dns", "kube-system", labels=labels, selector=labels, ports=[{"port": 53, "protocol": "UDP"}])
+        service = a_service(
+            "kube-dns", "kube-system", labels=labels, selector=labels, ports=[{"port": 53, "protocol": "UDP"}]
+        )
         pod = a_pod("dns-1", "kube-system", labels=labels, serviceAccountName="coredns")
         config = a_config("coredns", Corefile=".:53 {\n kubernetes cluster.local\n}\n")
-        role, binding = a_role("ClusterRole", "dns", "", *rules), a_binding(role="dns", account=("kube-system", "coredns"))
+        role, binding = (
+            a_role("ClusterRole", "dns", "", *rules),
+            a_binding(role="dns", account=("kube-system", "coredns")),
+        )
         files = {"a/pods/kube-system.dns-1/logs": text} if text else {}
         return a_network(service, pod, config, role, binding, files=files)
 
@@ -295,7 +328,10 @@ class TestComponents:
             "fl-1", "net", command=["/opt/bin/flanneld", "--kube-subnet-mgr"], hostNetwork=True, ready=ready, state=state,
             serviceAccountName="flannel",
         )  # fmt: skip
-        role, binding = a_role("ClusterRole", "fl", "", *rules), a_binding(role="fl", account=("net", "flannel"))
+        role, binding = (
+            a_role("ClusterRole", "fl", "", *rules),
+            a_binding(role="fl", account=("net", "flannel")),
+        )
         files = {"a/pods/net.fl-1/logs": text} if text else {}
         return a_network(pod, role, binding, files=files)
 
@@ -303,7 +339,7 @@ class TestComponents:
         finding = only("coredns-rbac-denied", self.dns(self.READS[0]))
         assert finding.severity is WARNING
         assert "endpointslices" in finding.message
-        assert "patch clusterrole dns" in finding.fix.steps[0]
+        assert "patch clusterrole dns" in fix_of(finding).steps[0]
 
     def test_a_refusal_in_its_log_makes_it_an_error_of_one_name(self):
         text = log(FORBIDDEN.format(user="system:serviceaccount:kube-system:coredns"))
@@ -318,7 +354,9 @@ class TestComponents:
         assert severities("flannel-rbac-denied", self.flannel(self.NODES[0])) == [WARNING]
 
     def test_flannel_that_crashes_for_it_is_an_error(self):
-        text = log("Failed to create SubnetManager: the server does not allow access to the requested resource")
+        text = log(
+            "Failed to create SubnetManager: the server does not allow access to the requested resource"
+        )
         network = self.flannel(self.NODES[0], text=text, ready=False)
         finding = only("flannel-rbac-denied", network)
         assert finding.severity is ERROR
@@ -353,7 +391,7 @@ class TestWebhook:
         finding = only(self.code, a_network(self.hook()))
         assert finding.severity is ERROR
         assert "does not exist" in finding.message
-        assert "Ignore" in finding.fix.steps[1]
+        assert "Ignore" in fix_of(finding).steps[1]
 
     def test_a_port_that_the_service_lacks(self):
         network = a_network(self.hook(443), a_pod(), a_service(), a_slice(an_endpoint()))
@@ -382,11 +420,19 @@ class TestAggregatedApi:
     code = "aggregated-api-unavailable"
 
     def api(self, status, since="2026-03-01T11:00:00Z"):
-        said = {"type": "Available", "status": status, "reason": "MissingEndpoints", "message": "no endpoints"}
+        said = {
+            "type": "Available",
+            "status": status,
+            "reason": "MissingEndpoints",
+            "message": "no endpoints",
+        }
         return {
             "kind": "APIService",
             "metadata": meta("v1beta1.metrics.k8s.io"),
-            "spec": {"service": {"namespace": "kube-system", "name": "metrics-server"}, "group": "metrics.k8s.io"},
+            "spec": {
+                "service": {"namespace": "kube-system", "name": "metrics-server"},
+                "group": "metrics.k8s.io",
+            },
             "status": {"conditions": [{**said, "lastTransitionTime": since}]},
         }
 

@@ -1,7 +1,5 @@
 """Names: who is asked, who answers, and what keeps them from it."""
 
-import json
-
 import pytest
 
 from podpath.model.finding import Severity
@@ -17,10 +15,12 @@ from tests.checks.objects import (
     an_endpoint,
     an_event,
     ended,
+    fix_of,
     found,
     kubelet,
     needs,
     only,
+    patch_of,
     severities,
     waiting,
 )
@@ -44,7 +44,9 @@ COREFILE = """.:53 {
 
 
 def a_dns_service(ip=VIP, ports=(UDP, TCP), selector=None):
-    return a_service("kube-dns", "kube-system", ip=ip, ports=ports, selector=selector or LABELS, labels=LABELS)
+    return a_service(
+        "kube-dns", "kube-system", ip=ip, ports=ports, selector=selector or LABELS, labels=LABELS
+    )
 
 
 def a_dns_pod(name="dns-1", ip="10.9.0.53", **more):
@@ -53,7 +55,10 @@ def a_dns_pod(name="dns-1", ip="10.9.0.53", **more):
 
 
 def a_dns_slice(*endpoints):
-    ports = ({"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"})
+    ports = (
+        {"name": "dns", "port": 53, "protocol": "UDP"},
+        {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+    )
     return a_slice(*endpoints, service="kube-dns", namespace="kube-system", ports=ports)
 
 
@@ -74,7 +79,7 @@ class TestServiceMissing:
         finding = only(self.code, a_network(a_node(), a_pod(), a_service(), files=told()))
         assert finding.severity is ERROR
         assert finding.evidence[0].source == "kubelet-config.json"
-        assert f'"clusterIP": "{VIP}"' in finding.fix.steps[0]
+        assert f'"clusterIP": "{VIP}"' in fix_of(finding).steps[0]
 
     def test_a_service_without_53_udp_answers_nobody(self):
         network = a_network(a_node(), a_dns_service(ports=(TCP,)), files=told())
@@ -112,12 +117,14 @@ class TestClusterDnsMismatch:
         finding = only(self.code, network)
         assert finding.severity is ERROR
         assert finding.subject.name == "b"
-        assert VIP in finding.fix.summary
+        assert VIP in fix_of(finding).summary
 
     def test_all_nodes_hand_out_another_address(self):
         finding = only(self.code, a_network(a_node(), a_dns_service(), files=told("10.0.0.10")))
         assert finding.subject.kind == "Service"
-        assert found("dns-service-missing", a_network(a_node(), a_dns_service(), files=told("10.0.0.10"))) == []
+        assert (
+            found("dns-service-missing", a_network(a_node(), a_dns_service(), files=told("10.0.0.10"))) == []
+        )
 
     def test_the_services_address_is_silent(self):
         assert found(self.code, a_network(a_node(), a_dns_service(), files=told())) == []
@@ -142,8 +149,11 @@ class TestClusterDomain:
     def test_kubelets_complete_names_with_a_zone_that_nobody_serves(self):
         finding = only(self.code, self.network("corp.example"))
         assert finding.severity is ERROR
-        assert [one.file for one in finding.evidence] == ["nodes/a/kubelet-config.json", "api/configmaps.json"]
-        assert "kubernetes corp.example cluster.local" in finding.fix.steps[0]
+        assert [one.file for one in finding.evidence] == [
+            "nodes/a/kubelet-config.json",
+            "api/configmaps.json",
+        ]
+        assert "kubernetes corp.example cluster.local" in fix_of(finding).steps[0]
 
     @pytest.mark.parametrize("domain", ["cluster.local", "cluster.local.", "Cluster.Local"])
     def test_the_zone_that_is_served_is_silent(self, domain):
@@ -175,7 +185,7 @@ class TestPodsNotRunning:
         finding = only(self.code, a_network(a_node(), a_dns_service(), a_dns_slice(), idle, files=told()))
         assert finding.severity is ERROR
         assert "scaled to zero" in finding.message
-        assert json.loads(finding.fix.edits[0].patch) == {"spec": {"replicas": 2}}
+        assert patch_of(finding) == {"spec": {"replicas": 2}}
 
     def test_no_workload_at_all(self):
         finding = only(self.code, a_network(a_dns_service(), a_dns_slice(), files=told()))
@@ -183,12 +193,14 @@ class TestPodsNotRunning:
 
     def test_the_reason_comes_from_the_log(self):
         pod = a_dns_pod(ready=False, state=waiting("CrashLoopBackOff"), last=ended("Error"))
-        log = "[FATAL] plugin/loop: Loop (127.0.0.1:4 -> :53) detected for zone \".\", see x\n"
+        log = '[FATAL] plugin/loop: Loop (127.0.0.1:4 -> :53) detected for zone ".", see x\n'
         files = {**told(), "a/pods/kube-system.dns-1/logs": log}
-        finding = only(self.code, a_network(a_dns_service(), pod, a_dns_slice(a_dns_endpoint(ready=False)), files=files))
+        finding = only(
+            self.code, a_network(a_dns_service(), pod, a_dns_slice(a_dns_endpoint(ready=False)), files=files)
+        )
         assert finding.severity is ERROR
         assert finding.reason.startswith("dns-loop-detected")
-        assert "resolv.conf" in finding.fix.summary
+        assert "resolv.conf" in fix_of(finding).summary
         assert [one.source for one in finding.evidence][1:] == ["pods/kube-system.dns-1/logs"]
 
     def test_one_of_two_is_a_warning(self):
@@ -220,7 +232,7 @@ class TestEndpointsEmpty:
         network = a_network(a_dns_service(), pod, a_dns_slice(), files=told())
         finding = only(self.code, network)
         assert finding.severity is ERROR
-        assert json.loads(finding.fix.edits[0].patch)["spec"]["selector"]["k8s-app"] == "coredns"
+        assert patch_of(finding)["spec"]["selector"]["k8s-app"] == "coredns"
         assert found("dns-pods-not-running", network) == []
 
     def test_ready_pods_that_no_slice_lists(self):
@@ -254,7 +266,7 @@ class TestHostNetwork:
     def test_it_looks_for_a_service_at_the_nodes_resolver(self):
         finding = only(self.code, self.network(self.line))
         assert finding.severity is WARNING
-        assert "ClusterFirstWithHostNet" in finding.fix.steps[0]
+        assert "ClusterFirstWithHostNet" in fix_of(finding).steps[0]
 
     def test_the_full_name_counts_too(self):
         line = self.line.replace("web.demo.svc", "web.demo.svc.cluster.local")
@@ -287,7 +299,9 @@ class TestResolvConfLimits:
         assert "198.51.100.4" in finding.message
 
     def test_the_kubelets_event_says_so(self):
-        event = an_event("DNSConfigForming", "Nameserver limits were exceeded, some nameservers have been omitted")
+        event = an_event(
+            "DNSConfigForming", "Nameserver limits were exceeded, some nameservers have been omitted"
+        )
         assert severities(self.code, a_network(a_node(), a_pod(), event)) == [WARNING]
 
     def test_three_are_silent(self):
@@ -308,7 +322,9 @@ class TestUpstream:
         logs = {"a/pods/kube-system.dns-1/logs": text, **{k: v for k, v in files.items() if v}}
         config = a_config("coredns", Corefile=COREFILE)
         listed = a_dns_slice(a_dns_endpoint())
-        return a_network(a_node(), a_dns_service(), a_dns_pod(), listed, config, *objects, files={**told(), **logs})
+        return a_network(
+            a_node(), a_dns_service(), a_dns_pod(), listed, config, *objects, files={**told(), **logs}
+        )
 
     def test_all_dns_pods_fail_at_it(self):
         finding = only(self.code, self.network(self.line * 3))
@@ -331,7 +347,9 @@ class TestUpstream:
         assert found(self.code, self.network(old * 3)) == []
 
     def test_the_api_server_is_no_upstream(self):
-        assert found(self.code, self.network(self.line.replace("198.51.100.53:53", "192.0.2.1:6443") * 3)) == []
+        assert (
+            found(self.code, self.network(self.line.replace("198.51.100.53:53", "192.0.2.1:6443") * 3)) == []
+        )
 
     def test_it_needs_logs(self):
         assert "node/logs" in needs(self.code)
@@ -360,3 +378,30 @@ class TestTwoAddOns:
 
     def test_it_needs_replicasets(self):
         assert "api/replicasets" in needs(self.code)
+
+
+class TestKilled:
+    """coredns-oom-throttled."""
+
+    code = "coredns-oom-throttled"
+
+    def network(self, last, **pod):
+        return a_network(a_dns_service(), a_dns_pod(last=last, **pod), a_dns_slice(a_dns_endpoint()))
+
+    def test_a_pod_that_is_back_was_killed_today(self):
+        finding = only(self.code, self.network(ended("OOMKilled", 137), owner=("ReplicaSet", "coredns-5f")))
+        assert finding.severity is WARNING
+        assert "deployment coredns --limits" in fix_of(finding).steps[0]
+
+    def test_a_kill_of_earlier_days_is_silent(self):
+        last = {"terminated": {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-02-27T00:00:00Z"}}
+        assert found(self.code, self.network(last)) == []
+
+    def test_another_end_is_silent(self):
+        assert found(self.code, self.network(ended("Error", 1))) == []
+
+    def test_other_pods_are_not_its_matter(self):
+        assert found(self.code, a_network(a_dns_service(), a_pod(last=ended("OOMKilled", 137)))) == []
+
+    def test_it_needs_pods(self):
+        assert needs(self.code) == {"api/services", "api/pods"}

@@ -12,6 +12,7 @@ from tests.checks.objects import (
     a_slice,
     an_endpoint,
     an_event,
+    fix_of,
     found,
     meta,
     needs,
@@ -20,6 +21,7 @@ from tests.checks.objects import (
 )
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
+LEFT_OUT = {"node.kubernetes.io/exclude-from-external-load-balancers": ""}
 
 
 def an_ingress(service="web", port=None, *, cls="main", annotations=None, **spec):
@@ -35,7 +37,11 @@ def an_ingress(service="web", port=None, *, cls="main", annotations=None, **spec
 
 def a_class(name="main", *, default=False):
     annotations = {"ingressclass.kubernetes.io/is-default-class": "true"} if default else {}
-    return {"kind": "IngressClass", "metadata": meta(name, annotations=annotations), "spec": {"controller": "x/y"}}
+    return {
+        "kind": "IngressClass",
+        "metadata": meta(name, annotations=annotations),
+        "spec": {"controller": "x/y"},
+    }
 
 
 class TestIngressBackend:
@@ -52,7 +58,7 @@ class TestIngressBackend:
     def test_the_containers_port_instead_of_the_services(self):
         finding = only(self.code, a_network(an_ingress(port={"number": 8080}), a_service(), a_class()))
         assert "port 8080" in finding.message
-        assert '"value":{"number":80}' in finding.fix.steps[0]
+        assert '"value":{"number":80}' in fix_of(finding).steps[0]
 
     def test_a_port_name_that_the_service_lacks(self):
         assert severities(self.code, a_network(an_ingress(port={"name": "web"}), a_service())) == [ERROR]
@@ -80,7 +86,7 @@ class TestIngressClass:
     def test_a_class_that_does_not_exist(self):
         finding = only(self.code, a_network(an_ingress(cls="nginx"), a_class("traefik")))
         assert finding.severity is ERROR
-        assert '"ingressClassName":"traefik"' in finding.fix.steps[0]
+        assert '"ingressClassName":"traefik"' in fix_of(finding).steps[0]
 
     def test_no_class_and_no_default(self):
         assert severities(self.code, a_network(an_ingress(cls=""), a_class())) == [ERROR]
@@ -124,9 +130,7 @@ class TestLoadBalancerPending:
 
     def test_the_log_of_the_controller_gives_the_reason(self):
         log = 'E0301 11:59:50.0 1 x.go:1] "failed" err="AADSTS7000222: secret expired"\n' * 2
-        network = a_network(
-            a_service(type="LoadBalancer"), files={"a/pods/kube-system.ccm/logs": log}
-        )
+        network = a_network(a_service(type="LoadBalancer"), files={"a/pods/kube-system.ccm/logs": log})
         assert only(self.code, network).reason.startswith("cloud-credentials-expired")
 
     def test_an_address_is_silent(self):
@@ -148,20 +152,19 @@ class TestLoadBalancerWithoutNodes:
     """lb-backend-empty."""
 
     code = "lb-backend-empty"
-    label = {"node.kubernetes.io/exclude-from-external-load-balancers": ""}
     service = a_service(type="LoadBalancer", status={"loadBalancer": {"ingress": [{"ip": "198.51.100.9"}]}})
 
     def test_all_nodes_are_left_out(self):
-        finding = only(self.code, a_network(a_node(labels=self.label), self.service))
-        assert finding.severity is ERROR
-        assert finding.fix.steps[0].endswith("exclude-from-external-load-balancers-")
+        finding = only(self.code, a_network(a_node(labels=LEFT_OUT), self.service))
+        assert finding.severity is WARNING
+        assert fix_of(finding).steps[0].endswith("exclude-from-external-load-balancers-")
 
     def test_one_node_that_is_not_is_enough(self):
-        network = a_network(a_node(labels=self.label), a_node("b", "192.0.2.2"), self.service)
+        network = a_network(a_node(labels=LEFT_OUT), a_node("b", "192.0.2.2"), self.service)
         assert found(self.code, network) == []
 
     def test_without_a_balancer_it_is_silent(self):
-        assert found(self.code, a_network(a_node(labels=self.label), a_service())) == []
+        assert found(self.code, a_network(a_node(labels=LEFT_OUT), a_service())) == []
 
     def test_it_needs_nodes(self):
         assert "api/nodes" in needs(self.code)
@@ -232,7 +235,11 @@ class TestServiceCidrExhausted:
         assert found(self.code, a_network(*self.services(12), self.a_range("10.50.0.0/28"))) == []
 
     def test_the_remark_of_the_repair_loop_is_silent(self):
-        event = an_event("ClusterIPNotAllocated", "Cluster IP 10.50.0.1 is not allocated; repairing", ("Service", "demo", "web"))
+        event = an_event(
+            "ClusterIPNotAllocated",
+            "Cluster IP 10.50.0.1 is not allocated; repairing",
+            ("Service", "demo", "web"),
+        )
         assert found(self.code, a_network(a_service(), event)) == []
 
     def test_an_unknown_range_is_silent(self):
@@ -250,6 +257,6 @@ def test_a_young_pod_is_on_its_way():
 
 def test_an_ingress_without_endpoints_behind_it_is_said_beside_the_fix():
     network = a_network(an_ingress(port={"number": 8080}), a_service(), a_slice())
-    assert "no endpoints" in only("ingress-backend-mismatch", network).fix.summary
+    assert "no endpoints" in fix_of(only("ingress-backend-mismatch", network)).summary
     served = a_network(an_ingress(port={"number": 8080}), a_pod(), a_service(), a_slice(an_endpoint()))
-    assert "no endpoints" not in only("ingress-backend-mismatch", served).fix.summary
+    assert "no endpoints" not in fix_of(only("ingress-backend-mismatch", served)).summary

@@ -1,7 +1,5 @@
 """Services without anybody behind them: the promise that cannot be made, and why."""
 
-import json
-
 import pytest
 
 from podpath.model.finding import Severity
@@ -16,9 +14,12 @@ from tests.checks.objects import (
     an_endpoint,
     an_event,
     ended,
+    fix_of,
     found,
     needs,
     only,
+    patch_of,
+    promised,
     severities,
     waiting,
 )
@@ -36,10 +37,12 @@ class TestSelectorMismatch:
         finding = only(self.code, network)
         assert finding.severity is ERROR
         assert "app=web" in finding.message
-        assert json.loads(finding.fix.edits[0].patch) == {"spec": {"selector": {"app": "web"}}}
+        assert patch_of(finding) == {"spec": {"selector": {"app": "web"}}}
 
     def test_its_evidence_is_the_selector_and_the_label(self):
-        first, second = only(self.code, a_network(a_pod(), a_service(selector={"app": "wep"}), a_slice())).evidence
+        first, second = only(
+            self.code, a_network(a_pod(), a_service(selector={"app": "wep"}), a_slice())
+        ).evidence
         assert (first.file, second.file) == ("api/services.json", "api/pods.json")
         assert first.line
         assert second.line
@@ -52,16 +55,18 @@ class TestSelectorMismatch:
 
     def test_another_key_is_found_by_its_value(self):
         network = a_network(a_pod(labels={"name": "web"}), a_service(), a_slice())
-        patch = json.loads(only(self.code, network).fix.edits[0].patch)
+        patch = patch_of(only(self.code, network))
         assert patch == {"spec": {"selector": {"app": None, "name": "web"}}}
 
     def test_one_wrong_pair_of_two_is_changed_alone(self):
         network = a_network(
-            a_pod(labels={"app": "web", "tier": "front"}), a_service(selector={"app": "web", "tier": "back"}), a_slice()
+            a_pod(labels={"app": "web", "tier": "front"}),
+            a_service(selector={"app": "web", "tier": "back"}),
+            a_slice(),
         )
         finding = only(self.code, network)
-        assert json.loads(finding.fix.edits[0].patch)["spec"]["selector"].get("app") is None
-        assert "tier" in json.loads(finding.fix.edits[0].patch)["spec"]["selector"]
+        assert patch_of(finding)["spec"]["selector"].get("app") is None
+        assert "tier" in patch_of(finding)["spec"]["selector"]
 
     def test_pods_of_another_namespace_are_pointed_out(self):
         network = a_network(a_pod(namespace="other"), a_service(), a_slice())
@@ -71,14 +76,17 @@ class TestSelectorMismatch:
         network = a_network(a_service(), a_slice(), a_workload(replicas=0))
         finding = only(self.code, network)
         assert finding.severity is WARNING
-        assert finding.fix.steps == ("kubectl -n demo scale deployment web --replicas=1",)
+        assert fix_of(finding).steps == ("kubectl -n demo scale deployment web --replicas=1",)
 
     def test_a_workload_whose_pods_are_to_come_is_another_matter(self):
         assert found(self.code, a_network(a_service(), a_slice(), a_workload(replicas=2))) == []
 
     def test_labels_that_controllers_write_are_not_suggested(self):
         pod = a_pod(labels={"pod-template-hash": "wep"})
-        assert "nearest" not in only(self.code, a_network(pod, a_service(selector={"app": "wep"}), a_slice())).message
+        assert (
+            "nearest"
+            not in only(self.code, a_network(pod, a_service(selector={"app": "wep"}), a_slice())).message
+        )
 
     def test_a_headless_service_is_a_warning(self):
         network = a_network(a_pod(), a_service(ip="None", selector={"app": "wep"}), a_slice())
@@ -173,7 +181,7 @@ class TestNamedPortMissing:
         finding = only(self.code, a_network(a_pod(), self.service, a_slice(an_endpoint(), ports=[])))
         assert finding.severity is ERROR
         assert [one.file for one in finding.evidence] == ["api/services.json", "api/pods.json"]
-        assert '"value":8080' in finding.fix.steps[0]
+        assert '"value":8080' in fix_of(finding).steps[0]
 
     def test_the_name_of_another_protocol_does_not_count(self):
         pod = a_pod(ports=[{"containerPort": 8080, "name": "web", "protocol": "UDP"}])
@@ -181,7 +189,7 @@ class TestNamedPortMissing:
 
     def test_two_declared_ports_leave_the_choice_to_people(self):
         pod = a_pod(ports=[{"containerPort": 1, "name": "x"}, {"containerPort": 2, "name": "y"}])
-        assert only(self.code, a_network(pod, self.service, a_slice(ports=[]))).fix.steps == ()
+        assert fix_of(only(self.code, a_network(pod, self.service, a_slice(ports=[])))).steps == ()
 
     def test_a_name_that_is_there_is_silent(self):
         pod = a_pod(ports=[{"containerPort": 8080, "name": "web"}])
@@ -271,7 +279,11 @@ class TestEndpointsManualStale:
 
     @pytest.mark.parametrize(
         ("ip", "why"),
-        [("127.0.0.1", "loopback"), ("10.50.0.20", "ClusterIP of Service demo/web"), ("10.9.0.77", "no Pod has it")],
+        [
+            ("127.0.0.1", "loopback"),
+            ("10.50.0.20", "ClusterIP of Service demo/web"),
+            ("10.9.0.77", "no Pod has it"),
+        ],
     )
     def test_an_address_that_nobody_has(self, ip, why):
         finding = only(self.code, self.stale(ip))
@@ -285,6 +297,13 @@ class TestEndpointsManualStale:
 
     def test_a_pods_address_is_silent(self):
         assert found(self.code, self.stale("10.9.0.5", a_pod())) == []
+
+    def test_it_breaks_what_the_service_promises_there(self):
+        network = self.stale("10.9.0.77", a_pod())
+        told = promised(network)
+        finding = found(self.code, network, told)[0]
+        assert {id(one) for one in finding.breaks} == {id(one) for one in told if one.subject.name == "web"}
+        assert finding.broken == sum(one.stands_for for one in finding.breaks) > 0
 
     def test_a_service_with_a_selector_is_a_controllers_matter(self):
         network = a_network(a_node(), a_service(), a_slice(an_endpoint("10.9.0.77", "")))
@@ -301,7 +320,7 @@ class TestHeadless:
         network = a_network(a_pod(ready=False), a_service(ip="None"), a_slice(an_endpoint(ready=False)))
         finding = only("dns-headless-noready", network)
         assert finding.severity is WARNING
-        assert "publishNotReadyAddresses" in finding.fix.steps[0]
+        assert "publishNotReadyAddresses" in fix_of(finding).steps[0]
 
     def test_a_ready_pod_is_silent(self):
         network = a_network(a_pod(), a_service(ip="None"), a_slice(an_endpoint()))
@@ -342,7 +361,7 @@ class TestExternalName:
         service = a_service(type="ExternalName", externalName=name, ip="", selector={})
         finding = only(self.code, a_network(service))
         assert finding.severity is WARNING
-        assert name.rstrip(".") in finding.fix.steps[1]
+        assert name.rstrip(".") in fix_of(finding).steps[1]
 
     def test_a_name_is_silent(self):
         service = a_service(type="ExternalName", externalName="db.example.com", ip="", selector={})

@@ -13,6 +13,7 @@ RPF = SetSysctl(NetnsId("node/n2"), "net.ipv4.conf.all.rp_filter", "2", "1")
 
 def test_a_fix_without_words_is_told_by_its_edits():
     fix = filled_fix(Fix("", edits=(FORWARD, RPF)))
+    assert fix is not None
     assert fix.summary == "set net.ipv4.ip_forward to 1; set net.ipv4.conf.all.rp_filter to 2"
     assert fix.steps == ("n2: sysctl -w net.ipv4.ip_forward=1", "n2: sysctl -w net.ipv4.conf.all.rp_filter=2")
     assert fix.risk == "lost at reboot; to keep it, write the line into /etc/sysctl.d/"
@@ -39,9 +40,9 @@ def test_the_fixes_of_consequences_are_filled_too():
             consequences=under,
         )
 
-    assert filled_finding(a_finding(a_finding())).consequences[0].fix.steps == (
-        "n2: sysctl -w net.ipv4.ip_forward=1",
-    )
+    fix = filled_finding(a_finding(a_finding())).consequences[0].fix
+    assert fix is not None
+    assert fix.steps == ("n2: sysctl -w net.ipv4.ip_forward=1",)
 
 
 def test_the_last_edit_is_undone_first():

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,12 +52,17 @@ SOURCES: Mapping[str, str] = {
     "nft-list-ruleset": "nft list ruleset",
     "ipset-save": "ipset save",
     "conntrack": "conntrack -L -o extended; conntrack -L -f ipv6 -o extended",
-    "sysctl": "sysctl net",
+    "sysctl": "sysctl net.ipv4.ip_forward net.ipv4.conf net.ipv6.conf.all net.bridge net.netfilter 2> /dev/null || true",
     "ss": "ss -tuanpemiO",
-    "snmp": "cat /proc/net/snmp",
-    "netstat": "cat /proc/net/netstat",
 }
-"""What is dumped of a namespace, as ``podpath.bundle.layout`` names it, and the command that prints it."""
+"""What is dumped of a namespace, as ``podpath.bundle.layout`` names it, and the command that prints it. ``sysctl -a``
+would take longer than all the others."""
+SELDOM = ("conntrack",)
+"""What is dumped only when a test asks for it: it takes long, and most tests begin with no connections."""
+NODE_SOURCES = tuple(name for name in SOURCES if name not in SELDOM)
+POD_SOURCES = tuple(
+    name for name in NODE_SOURCES if not name.startswith("bridge-") and "legacy" not in name and name not in ("ipset-save", "ip-nexthop.json")
+)
 
 RULES = (
     "iptables-nft-save", "iptables-legacy-save", "ip6tables-nft-save", "ip6tables-legacy-save",
@@ -205,7 +209,7 @@ class Lab:
     def dump(self, *names: str, sources: tuple[str, ...] = ()) -> Mapping[str, bytes]:
         """The bundle's files; of all namespaces, or anew of some, and then perhaps of some sources only."""
         spaces = [self[name] for name in names] if names else self.folders()
-        self._dumped.update(_dump(spaces, sources or tuple(SOURCES)))
+        self._dumped.update(_dump(spaces, sources))
         api = {f"api/{kind}.json": json.dumps({"kind": "List", "items": items}).encode() for kind, items in self.objects.items()}
         return {**self._dumped, **api}
 
@@ -232,20 +236,14 @@ def _dump(spaces: list[Space], sources: tuple[str, ...]) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="pp-dump-") as place:
         shells = []
         for space in spaces:
+            names = sources or (POD_SOURCES if "/pods/" in space.folder else NODE_SOURCES)
             folder = Path(place, space.name)
             folder.mkdir()
-            script = "\n".join(f"{{ {SOURCES[name]}; }} > {name} 2> {name}.err" for name in sources)
+            script = "\n".join(f"{{ {SOURCES[name]}; }} > {name} 2> {name}.err" for name in names)
             command = ["nsenter", f"--net={PLACE / space.netns}", "sh", "-c", script]
-            shells.append((space, folder, subprocess.Popen(command, cwd=folder)))
-        for space, folder, shell in shells:
+            shells.append((space, folder, names, subprocess.Popen(command, cwd=folder)))
+        for space, folder, names, shell in shells:
             shell.wait()
-            for name in sources:
+            for name in names:
                 files[f"{space.folder}/{name}"] = (folder / name).read_bytes()
     return files
-
-
-def until(done: object, *, within_s: float = 2.0) -> None:
-    """Wait for something that the kernel does by itself."""
-    end = time.monotonic() + within_s
-    while not done() and time.monotonic() < end:  # type: ignore[operator]
-        time.sleep(0.01)

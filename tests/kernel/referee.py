@@ -93,20 +93,21 @@ def _address(lab: Lab, name: str) -> str:
     return lab.addresses.get(name, name.strip("[]"))
 
 
-def ask_tracer(network: Network, questions: Sequence[Question]) -> None:
+def ask_tracer(lab: Lab, network: Network, questions: Sequence[Question]) -> None:
     """Trace all the flows."""
     for question in questions:
-        question.ours = trace_flow(network, flow_of(question.probe))
+        question.ours = trace_flow(network, flow_of(lab, question.probe))
 
 
-def flow_of(probe: Probe) -> Flow:
+def flow_of(lab: Lab, probe: Probe) -> Flow:
     """The flow that a probe is. A host that no bundle shows asks from outside: by its address."""
+    source = probe.source or ("" if probe.space.id else lab.addresses[probe.space.name + ("6" if probe.v6 else "")])
     return Flow(
         probe.space.id,
         parse_addr(probe.address),
         UDP if probe.udp else TCP,
         probe.port,
-        parse_addr(probe.source) if probe.source else None,
+        parse_addr(source) if source else None,
         probe.sport,
         size=probe.size,
         uid=0,
@@ -157,7 +158,7 @@ def _same_symptom(branch: Branch, probe: Probe) -> bool:
     if outcome == told or branch.symptom is Symptom.UNKNOWN:
         return True
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
-    slow = slow or (branch.end.last.kind == "link-down" and branch.symptom is Symptom.HOST_UNREACHABLE)
+    slow = slow or branch.end.last.kind in ("link-down", "bridge-port")
     unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT
     return (slow and outcome in ("timeout", "no-host", "hangs")) or unheard
 

@@ -51,7 +51,7 @@ class Scene:
         questions = read_questions(self.lab, text)
         network = self.lab.network()
         self.prober.probe([question.probe for question in questions])
-        ask_tracer(network, questions)
+        ask_tracer(self.lab, network, questions)
         return questions
 
 
@@ -79,6 +79,36 @@ def routed(one: Scene) -> Space:
     forward(router)
     one.serve("a", "b", "r")
     return router
+
+
+def bridged(one: Scene) -> Space:
+    """T2: a node r with a bridge br0 10.244.0.1 and Pods p1 .2, p2 .3, p3 .4 on it; x 10.9.0.2 is a host outside."""
+    lab = one.lab
+    node = lab.node("r", "10.9.0.1", pod_cidr="10.244.0.0/24")
+    node.sh(BRIDGE)
+    lab.host("x", "10.9.0.2")
+    lab.cable("x", "eth0", "r", "rx")
+    attach(lab["x"], "eth0", "10.9.0.2/24", "10.9.0.1", "fd09::2/64", "fd09::1")
+    node.sh("ip addr add 10.9.0.1/24 dev rx; ip addr add fd09::1/64 dev rx nodad")
+    lab.addresses |= {"br": "10.244.0.1", "br6": "fd44::1", "x6": "fd09::2", "r6": "fd09::1"}
+    for number in (1, 2, 3):
+        name = f"p{number}"
+        lab.pod(name, "r", f"10.244.0.{number + 1}", f"fd44::{number + 1}")
+        lab.addresses[f"{name}6"] = f"fd44::{number + 1}"
+        lab.cable(name, "eth0", "r", f"v{number}")
+        attach(lab[name], "eth0", f"10.244.0.{number + 1}/24", "10.244.0.1", f"fd44::{number + 1}/64", "fd44::1")
+        node.sh(f"ip link set v{number} master br0")
+    forward(node)
+    one.serve("p1", "p2", "p3", "r", "x")
+    return node
+
+
+BRIDGE = """
+ip link add br0 type bridge forward_delay 0
+ip link set br0 address 02:00:00:00:00:01 up
+ip addr add 10.244.0.1/24 dev br0
+ip addr add fd44::1/64 dev br0 nodad
+"""
 
 
 def forward(space: Space) -> None:

@@ -8,6 +8,7 @@ from podpath.diagnosis.why import WhyCause
 from podpath.model.addr import parse_addr
 from podpath.model.finding import Fix
 from podpath.model.flow import Flow, Packet
+from podpath.model.linux.netfilter import Rule
 from podpath.model.origin import Origin
 from podpath.model.promise import NotPromised
 from podpath.model.refs import NetnsId, ObjectRef
@@ -33,7 +34,14 @@ def a_request(backend=2, *steps, disposition=Disposition.ACCEPTED):
     to = a_packet(f"10.244.{backend}.5", 8080)
     node, pod = NetnsId(f"node/n{backend}"), NetnsId(f"pod/shop/api-{backend}")
     first = Hop(CLIENT, "", a_packet(), (Step("route", "default via 10.244.1.1 dev eth0"),))
-    nat = Step("PREROUTING", "destination translated", RULE, hook="prerouting", rule=object(), packet=to)
+    nat = Step(
+        "PREROUTING",
+        "destination translated",
+        RULE,
+        hook="prerouting",
+        rule=Rule(88, RULE.text, ()),
+        packet=to,
+    )
     hops = [first, Hop(N1, "veth1", a_packet(), (nat, Step("route", f"10.244.{backend}.0/24 dev flannel.1")))]
     if steps:
         return Trace("request", (*hops, Hop(node, "flannel.1", to, steps)), disposition, to, node)

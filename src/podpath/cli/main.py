@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = [arg for arg in args if arg != "--debug"]
     _survive_any_text()
     try:
-        code = cli.main(args, prog_name=_program(), standalone_mode=False)
+        code = _run(args or ["--help"])
         sys.stdout.flush()
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
@@ -102,6 +102,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  the top of the program: our bug becomes an exit code
         return _refused(str(error)) if _is_input_error(error) else _bug(error, debug=debug)
     return code if isinstance(code, int) else CLEAR
+
+
+def _run(args: list[str]) -> object:
+    """What ``click.Command.main`` does, which has exit codes of its own for closed pipes and interrupts."""
+    program = _program()
+    if any(name.endswith("PODPATH_COMPLETE") for name in os.environ):
+        return cli.main(args, prog_name=program, standalone_mode=False)  # a shell asks how a word goes on
+    with cli.make_context(program, args) as context:
+        return cli.invoke(context)
 
 
 def _program() -> str:

@@ -117,7 +117,17 @@ def _way(packet: Packet) -> tuple[int, ...]:
 
 
 def run_bridge_hook(walk: Walk, hook: str) -> Outcome:
-    """The chains of nft family bridge (and ebtables-nft) at a hook of a bridge."""
+    """The chains of nft family bridge (and ebtables-nft) at a hook of a bridge, where devices are the ports."""
+    if not any(table.family == "bridge" for table in walk.netns.tables):
+        return Outcome.NEXT
+    devices = walk.iif, walk.oif
+    walk.iif, walk.oif = walk.sender_port, walk.phys_out
+    outcome = _run_bridge_chains(walk, hook)
+    walk.iif, walk.oif = devices
+    return outcome
+
+
+def _run_bridge_chains(walk: Walk, hook: str) -> Outcome:
     for table in walk.netns.tables:
         if table.family != "bridge":
             continue

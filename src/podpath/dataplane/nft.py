@@ -302,7 +302,7 @@ def _meta(key: str, walk: Walk) -> Value:
         case "skgid":
             return UNKNOWN if walk.local_out else BREAK
         case "ibrname" | "obrname":
-            port = walk.phys_in if key == "ibrname" else walk.phys_out
+            port = walk.iif if key == "ibrname" else walk.oif
             return links[port].master if port in links else ""
         case "iiftype" | "oiftype":
             link = links.get(walk.iif if key == "iiftype" else walk.oif)

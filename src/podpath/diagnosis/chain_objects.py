@@ -9,7 +9,7 @@ from podpath.diagnosis.chain_service import service_chain
 from podpath.diagnosis.names import resolve_name
 from podpath.intent.api_promises import api_promises, control_plane_promises
 from podpath.intent.clients import Clients
-from podpath.intent.dns import cluster_dns, dns_promises, dns_services
+from podpath.intent.dns import cluster_dns, dns_promises, dns_services, effective_policy
 from podpath.intent.permission import Permissions
 from podpath.intent.promises import promises
 from podpath.intent.service_promises import API_SERVICE
@@ -125,10 +125,19 @@ def dns_chain(network: Network) -> Iterator[ChainLink]:
     yield from by_kind(
         network, dns_promises(Clients(network), Permissions(network)), lambda _kind: "Pods ask it"
     )
-    asker = next((one.id for one in network.namespaces.values() if not one.is_host and not one.assumed), None)
+    asker = _asker(network)
     if asker is not None:
         yield _name(network, asker, "a name inside", INSIDE)
         yield _name(network, asker, "a name outside", OUTSIDE)
+
+
+def _asker(network: Network) -> NetnsId | None:
+    """A Pod that asks the cluster's DNS, as most do; the DNS Pods themselves do not."""
+    for pod in network.cluster.pods.values():
+        netns = network.namespaces.get(pod_netns(*pod.key))
+        if netns is not None and not netns.assumed and effective_policy(pod) == "ClusterFirst":
+            return netns.id
+    return None
 
 
 def _name(network: Network, asker: NetnsId, title: str, name: str) -> ChainLink:

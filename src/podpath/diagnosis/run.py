@@ -52,7 +52,7 @@ def diagnose(
         as_designed=tuple(designed),
         skipped=tuple(skipped),
         crashed=tuple(crashed),
-        unrecognized=network.unrecognized,
+        unrecognized=tuple(network.unrecognized),
         missing=network.missing,
     )
 

@@ -219,9 +219,16 @@ def _changed(netns: Netns, edit: Edit) -> Netns:
             kept = tuple(e for e in netns.fdb or () if e not in before_entries)
             return replace(netns, fdb=(*kept, entry))
         case SetLink(link=link) | SetBridgePort(link=link):
-            return replace(netns, links={**(netns.links or {}), link.name: link})
+            return replace(netns, links={**(netns.links or {}), link.name: _enabled(link)})
         case PatchObject() | Outside():
             return netns
+
+
+def _enabled(link: Link) -> Link:
+    """A port that comes up begins to forward, where no spanning tree makes it wait (br_stp_enable_port)."""
+    if link.port is None or not link.up or link.port.state != "disabled":
+        return link
+    return msgspec.structs.replace(link, port=msgspec.structs.replace(link.port, state="forwarding"))
 
 
 def _inserted(rules: tuple[Rule, ...], rule: Rule, position: int) -> tuple[Rule, ...]:

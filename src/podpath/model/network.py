@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -22,6 +22,10 @@ from podpath.model.linux.sockets import Socket
 from podpath.model.linux.sysctl import Sysctls
 from podpath.model.origin import Origin, Unrecognized
 from podpath.model.refs import NetnsId, node_netns
+
+
+End = tuple[NetnsId, str]
+"""A device of a namespace: an end of a veth pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,28 +92,82 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A cluster's network at one moment."""
+    """A cluster's network at one moment. Its parts may be read when they are asked for."""
 
     name: str
     cluster: Cluster
     nodes: Mapping[str, Node] = field(default_factory=dict)
     namespaces: Mapping[NetnsId, Netns] = field(default_factory=dict)
-    peers: Mapping[tuple[NetnsId, str], tuple[NetnsId, str]] = field(default_factory=dict)
+    peers: Mapping[End, End] = field(default_factory=dict)
     """The other end of a veth pair, both ways."""
-    unrecognized: tuple[Unrecognized, ...] = ()
+    unrecognized: Sequence[Unrecognized] = ()
+    """Read and not understood. A bundle that is read on demand is read to its end when this is asked for, unless it is
+    too large: then it holds what was come across so far, and ``unread_files`` says how much nobody looked at."""
     missing: tuple[Origin, ...] = ()
     """Sources that were asked for and did not come, with the reason as text."""
 
     def with_netns(self, netns: Netns) -> Network:
         """A copy in which one namespace is replaced."""
-        return replace(self, namespaces={**self.namespaces, netns.id: netns})
+        before = self.namespaces.get(netns.id)
+        copy = replace(self, namespaces=ChangedNamespaces.of(self.namespaces, netns))
+        if before is not None and netns.addresses is before.addresses:
+            copy.__dict__["owners"] = self.owners
+        return copy
+
+    @property
+    def unread_files(self) -> int:
+        """Files of nodes that nobody has looked into, of a bundle that is too large to be read for one answer."""
+        unread: int = getattr(self.unrecognized, "unread_files", 0)
+        return unread
+
+    @cached_property
+    def hosts(self) -> tuple[Netns, ...]:
+        """The nodes' own namespaces."""
+        return tuple(netns for netns in self.namespaces.values() if netns.is_host)
+
+    def peers_of(self, netns: Netns) -> Mapping[str, End]:
+        """The other ends of the veth pairs of one namespace, by its devices."""
+        ends = ((name, self.peers.get((netns.id, name))) for name in netns.links or ())
+        return {name: end for name, end in ends if end is not None}
 
     @cached_property
     def owners(self) -> Mapping[int, tuple[tuple[NetnsId, str], ...]]:
         """Who holds an address: (namespace, device), hosts first. Loopback and link-local addresses are nobody's."""
-        owners: dict[int, list[tuple[NetnsId, str]]] = {}
+        owners: dict[int, tuple[tuple[NetnsId, str], ...]] = {}
         for netns in sorted(self.namespaces.values(), key=lambda n: not n.is_host):
             for address in netns.addresses or ():
                 if address.scope in ("global", "site", "0") or address.scope.isdigit():
-                    owners.setdefault(address.addr, []).append((netns.id, address.dev))
-        return {addr: tuple(places) for addr, places in owners.items()}
+                    owners[address.addr] = (*owners.get(address.addr, ()), (netns.id, address.dev))
+        return owners
+
+
+class ChangedNamespaces(Mapping[NetnsId, Netns]):
+    """Namespaces of which some are replaced."""
+
+    def __init__(self, namespaces: Mapping[NetnsId, Netns], changed: Mapping[NetnsId, Netns]) -> None:
+        self._namespaces = namespaces
+        self._changed = changed
+
+    @classmethod
+    def of(cls, namespaces: Mapping[NetnsId, Netns], netns: Netns) -> ChangedNamespaces:
+        """These namespaces with one replaced or added."""
+        if isinstance(namespaces, cls):
+            return cls(namespaces._namespaces, {**namespaces._changed, netns.id: netns})
+        return cls(namespaces, {netns.id: netns})
+
+    def get(self, key: NetnsId, default: Netns | None = None) -> Netns | None:  # type: ignore[override]
+        """The namespace, without the cost of an exception where there is none."""
+        return self._changed.get(key) or self._namespaces.get(key, default)
+
+    def __getitem__(self, key: NetnsId) -> Netns:
+        return self._changed.get(key) or self._namespaces[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._namespaces or key in self._changed
+
+    def __iter__(self) -> Iterator[NetnsId]:
+        yield from self._namespaces
+        yield from (key for key in self._changed if key not in self._namespaces)
+
+    def __len__(self) -> int:
+        return len(self._namespaces) + sum(key not in self._namespaces for key in self._changed)

@@ -83,13 +83,13 @@ def read_settings(text: str, file: str, *, wrapper: str = "") -> Settings:
     """The settings of a file. ``wrapper`` is a key that ``/configz`` puts around them (``kubeletconfig``)."""
     if not text.lstrip().startswith("{"):
         return Settings(file, *parse_flat_yaml(text, file))
+    found: dict[str, Setting] = {}
     try:
         fields = msgspec.json.decode(text.encode(errors="replace"), type=dict[str, object])
+        inner = fields.get(wrapper) if wrapper else None
+        _flatten(inner if isinstance(inner, dict) else fields, "", text, 0, found)
     except (msgspec.DecodeError, RecursionError) as error:
         raise json_error(text, file) from error
-    inner = fields.get(wrapper) if wrapper else None
-    found: dict[str, Setting] = {}
-    _flatten(inner if isinstance(inner, dict) else fields, "", text, 0, found)
     return Settings(file, found, ())
 
 

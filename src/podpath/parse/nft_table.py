@@ -177,11 +177,13 @@ class TableReader:
     def _set(self, name: str) -> NftSet:
         records = sorted(self._places.set_records(name), key=lambda one: one.type is ABSENT)
         block = self._listed.set(name) if self._listed else None
-        if block:
-            origin = Origin(self._file, *block.declaration)
-        else:
-            origin = Origin(self._file, self._line(self._places.sets[name][0]), set_text(records[0]))
-        return read_set(records, origin, dynamic=self._is_dynamic(name, records[0], block))
+        line, text = block.declaration if block else (self._line(self._places.sets[name][0]), "")
+        try:
+            origin = Origin(self._file, line, text or set_text(records[0]))
+            return read_set(records, origin, dynamic=self._is_dynamic(name, records[0], block))
+        except RecursionError:
+            lost = "a set that is nested too deeply"
+            return NftSet(name, (), unknown=lost, origin=Origin(self._file, line, text or lost))
 
     def _is_dynamic(self, name: str, record: SetRecord, block: Block | None) -> bool:
         if block is not None:

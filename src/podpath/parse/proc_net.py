@@ -9,8 +9,8 @@ from podpath.model.linux.counters import SnmpCounters, SoftnetCpu
 from podpath.model.origin import Origin, Unrecognized
 from podpath.parse.text_lines import text_lines
 
-NUMBER = re.compile(r"-?[0-9]+")
-SNMP6 = re.compile(r"(Ip6|Icmp6|UdpLite6|Udp6)(\w+)\s+(-?[0-9]+)\s*")
+NUMBER = re.compile(r"-?[0-9]{1,20}")
+SNMP6 = re.compile(r"(Ip6|Icmp6|UdpLite6|Udp6)(\w+)\s+(-?[0-9]{1,20})\s*")
 SOFTNET = re.compile(r"[0-9a-fA-F]{8}(\s+[0-9a-fA-F]{8}){2,}\s*")
 
 

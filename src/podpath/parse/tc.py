@@ -24,7 +24,7 @@ HEADING = re.compile(r"[#=\s]*(?:dev\s+)?(?P<dev>[^\s:]\S*?)\s+(?P<parent>ingres
 FILTER = re.compile(
     r"filter\s+(?:(?:added|deleted|replaced)\s+)?(?:block\s+\d+\s+)?(?:dev\s+(?P<dev>\S+)\s+)?"
     r"(?:parent\s+(?P<parent>\S+)\s+|(?P<hook>root|ingress|egress)\s+)?"
-    r"(?:protocol\s+(?P<protocol>\S+)\s+)?(?:pref\s+(?P<pref>\d+)\s+)?(?P<kind>[a-z][\w-]*)(?P<rest>\s.*|)"
+    r"(?:protocol\s+(?P<protocol>\S+)\s+)?(?:pref\s+(?P<pref>\d{1,10})\s+)?(?P<kind>[a-z][\w-]*)(?P<rest>\s.*|$)"
 )
 HANDLE = re.compile(r"\b(?:handle|fh)\s")
 ACTION = re.compile(r"action order \d+:\s*(\w+)(?:\s*(?:action\s+(\w+)|\((?:\w+ )?(Redirect|Mirror)))?")

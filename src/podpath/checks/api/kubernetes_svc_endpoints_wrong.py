@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import msgspec
+
+from podpath.checks.objects.backing import leading_to
 from podpath.checks.objects.kubectl import not_listed, stated
 from podpath.checks.registry import Promised, state_check
 from podpath.model.addr import LOOPBACK_V4, LOOPBACK_V6, format_addr
 from podpath.model.finding import Confidence, Finding, Fix, Severity
 from podpath.model.kube.cluster import Key
 from podpath.model.kube.endpointslice import EndpointSlice
+from podpath.model.kube.service import Service
 from podpath.model.network import Network
+from podpath.model.promise import Promise
 from podpath.model.refs import ObjectRef
 
 API_SERVICE: Key = ("default", "kubernetes")
@@ -31,7 +36,7 @@ FIX = Fix(
 @state_check(
     "kubernetes-svc-endpoints-wrong", severity=Severity.ERROR, needs=("api/services", "api/endpointslices")
 )
-def kubernetes_svc_endpoints_wrong(network: Network, _promised: Promised) -> Iterator[Finding]:
+def kubernetes_svc_endpoints_wrong(network: Network, promised: Promised) -> Iterator[Finding]:
     """The Service default/kubernetes does not lead to the API server.
 
     ## Why it breaks
@@ -54,49 +59,46 @@ def kubernetes_svc_endpoints_wrong(network: Network, _promised: Promised) -> Ite
     *apiserver-down*: the address is right, and nobody listens. *kube-proxy-rules-missing*: the slice is right, and a
     node does not translate.
     """
-    cluster = network.cluster
-    service = cluster.services.get(API_SERVICE)
+    service = network.cluster.services.get(API_SERVICE)
     if service is None:
-        if cluster.services:
-            origin = not_listed(cluster, "services", "no Service default/kubernetes")
-            yield Finding(
-                code="kubernetes-svc-endpoints-wrong",
-                severity=Severity.ERROR,
-                subject=ObjectRef("Service", *API_SERVICE),
-                message="There is no Service default/kubernetes: Pods do not find the API server",
-                evidence=(origin,),
-                cause="the API server makes it at its start",
-                confidence=Confidence.CERTAIN,
-                fix=Fix(
-                    "restart an API server: it makes the Service again", risk="low where there are several"
-                ),
-                broken=_clients(network),
-            )
+        if network.cluster.services:
+            yield _gone(network)
         return
-    slices = cluster.slices_of(service)
-    listed = [
-        (one, index, addr)
-        for one in slices
-        for index, e in enumerate(one.endpoints)
-        for addr in e.addresses[:1]
-    ]
+    slices = network.cluster.slices_of(service)
+    listed = [(one, addr) for one in slices for endpoint in one.endpoints for addr in endpoint.addresses[:1]]
     if not listed:
         text = "endpoints: none" if slices else "no EndpointSlice"
         yield _finding(
             network, "leads to no API server at all", slices[0] if slices else None, text, everybody=True
         )
-    for one, _, addr in listed:
+    for one, addr in listed:
         why, certain = _wrong(network, addr)
         if why:
-            wrong = f"leads to {format_addr(addr)}, {why}"
-            yield _finding(
-                network,
-                wrong,
-                one,
-                f"addresses: {format_addr(addr)}",
-                everybody=len(listed) == 1,
-                certain=certain,
-            )
+            wrong, text = f"leads to {format_addr(addr)}, {why}", f"addresses: {format_addr(addr)}"
+            finding = _finding(network, wrong, one, text, everybody=len(listed) == 1, certain=certain)
+            breaks = _broken_by(promised.promises, service, addr) if certain else ()
+            broken = sum(promise.stands_for for promise in breaks) or finding.broken
+            yield msgspec.structs.replace(finding, breaks=breaks, broken=broken)
+
+
+def _broken_by(promises: Sequence[Promise], service: Service, addr: int) -> tuple[Promise, ...]:
+    """Promises of those who are sent to an address, and of the API server that would ask kubelets from it."""
+    asking = tuple(one for one in promises if one.kind == "kubelet" and one.client.name == format_addr(addr))
+    return (*leading_to(promises, service, {addr}), *asking)
+
+
+def _gone(network: Network) -> Finding:
+    return Finding(
+        code="kubernetes-svc-endpoints-wrong",
+        severity=Severity.ERROR,
+        subject=ObjectRef("Service", *API_SERVICE),
+        message="There is no Service default/kubernetes: Pods do not find the API server",
+        evidence=(not_listed(network.cluster, "services", "no Service default/kubernetes"),),
+        cause="the API server makes it at its start",
+        confidence=Confidence.CERTAIN,
+        fix=Fix("restart an API server: it makes the Service again", risk="low where there are several"),
+        broken=_clients(network),
+    )
 
 
 def _clients(network: Network) -> int:

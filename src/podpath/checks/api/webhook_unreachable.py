@@ -58,7 +58,7 @@ def _wrong(network: Network, reference: ServiceReference) -> tuple[str, Origin |
         return "", None
     if service.port(reference.port) is None:
         return f"Service {name} has no port {reference.port}", stated(cluster, service, "spec", "ports")
-    if shut(cluster, service) and (cluster.has("endpointslices") or cluster.has("pods")):
+    if shut(network, service) and (cluster.has("endpointslices") or cluster.has("pods")):
         slices = cluster.slices_of(service)
         none = (
             stated(cluster, slices[0], "endpoints", text="endpoints: none ready")

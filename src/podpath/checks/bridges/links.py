@@ -24,7 +24,10 @@ ENDS = ("link-down", "wrong-route", "no-route", "reply-elsewhere", "rp-filter")
 
 def set_up(netns: Netns, link: Link) -> SetLink:
     """The device switched on."""
-    return SetLink(netns.id, link, msgspec.structs.replace(link, up=True, carrier=True), "up")
+    port = link.port
+    if port is not None and port.state == "disabled":  # as a bridge has it while the device is down
+        port = msgspec.structs.replace(port, state="forwarding")
+    return SetLink(netns.id, link, msgspec.structs.replace(link, up=True, carrier=True, port=port), "up")
 
 
 @explanation("link-down-cni", kinds=ENDS, specificity=37)
@@ -131,7 +134,9 @@ def _network_managers(network: Network, node: str) -> Iterator[Origin]:
 
 
 @explanation(
-    "veth-down-or-detached", kinds=("link-down", "neighbor-unresolved", "neighbor-wrong"), specificity=34
+    "veth-down-or-detached",
+    kinds=("link-down", "bridge-port", "neighbor-unresolved", "neighbor-wrong"),
+    specificity=34,
 )
 def veth_down_or_detached(case: Case) -> Explained | None:
     """A Pod's link on the node is down, or is no port of the bridge.

@@ -138,25 +138,26 @@ def podcidr_too_small(network: Network, _promised: Promised) -> Iterator[Finding
         yield unfulfilled(network, complaint, node, pods, (), evidence)
     for object_ in network.cluster.nodes.values():
         usable, most = _usable(object_), _most_pods(network, object_)
-        if (
-            object_.name not in told
-            and usable is not None
-            and usable < most
-            and _takes_from_podcidr(network, object_.name)
-        ):
-            yield Finding(
-                code="podcidr-too-small",
-                severity=Severity.WARNING,
-                subject=object_.ref,
-                message=f"{object_.name} may have {most} Pods and has {usable} addresses for them",
-                evidence=(
-                    stated(network.cluster, object_, "spec", "podCIDR"),
-                    stated(network.cluster, object_, "status", "allocatable", "pods", text=f"pods: {most}"),
-                ),
-                cause="the range ends before maxPods",
-                confidence=Confidence.CERTAIN,
-                fix=_lower(object_),
-            )
+        small = usable is not None and usable < most and _takes_from_podcidr(network, object_.name)
+        if small and object_.name not in told:
+            yield _small(network, object_, most)
+
+
+def _small(network: Network, node: Node, most: int) -> Finding:
+    """Nobody waits yet."""
+    return Finding(
+        code="podcidr-too-small",
+        severity=Severity.WARNING,
+        subject=node.ref,
+        message=f"{node.name} may have {most} Pods and has {_usable(node)} addresses for them",
+        evidence=(
+            stated(network.cluster, node, "spec", "podCIDR"),
+            stated(network.cluster, node, "status", "allocatable", "pods", text=f"pods: {most}"),
+        ),
+        cause="the range ends before maxPods",
+        confidence=Confidence.CERTAIN,
+        fix=_lower(node),
+    )
 
 
 def _lower(node: Node) -> Fix:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from podpath.checks.host.clock import settled
 from podpath.checks.host.log_lines import Said, said
 from podpath.checks.objects.kubectl import stated
 from podpath.checks.registry import Promised, state_check
@@ -19,6 +20,11 @@ LOGGED = re.compile(
 )
 KINDS = (
     (
+        "throttling",
+        re.compile(r"rateLimit|Throttl|TooManyRequests|\b429\b", re.IGNORECASE),
+        "raise --route-reconciliation-period",
+    ),
+    (
         "quota",
         re.compile(r"quota|limit.{0,20}exceeded|RouteLimitExceeded", re.IGNORECASE),
         "raise the quota of routes, or use a CNI that needs none",
@@ -31,12 +37,8 @@ KINDS = (
         ),
         "give the controller's role the right to write routes, or renew its credentials",
     ),
-    (
-        "throttling",
-        re.compile(r"rateLimit|Throttl|TooManyRequests|\b429\b", re.IGNORECASE),
-        "raise --route-reconciliation-period",
-    ),
 )
+"""What a cloud refuses for, the plainest words first."""
 
 
 @state_check("cloud-route-controller-failed", severity=Severity.ERROR, needs=("api/nodes",))
@@ -71,7 +73,7 @@ def cloud_route_controller_failed(network: Network, _promised: Promised) -> Iter
     lines = [one for one in said(network) if LOGGED.search(one.text)]
     for node in network.cluster.nodes.values():
         condition = node.condition("NetworkUnavailable")
-        if condition is None or condition.status != "True":
+        if condition is None or condition.status != "True" or not settled(network, node.meta.created):
             continue
         if condition.reason == "NoRouteCreated" or node.name in events:
             own = [one for one in lines if node.name in one.text] or lines

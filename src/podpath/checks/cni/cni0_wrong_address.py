@@ -72,22 +72,24 @@ def cni0_wrong_address(network: Network, _promised: Promised) -> Iterator[Findin
     for node in sorted(set(network.nodes) - told):
         wrong = _wrong_address(network, node)
         if wrong is not None:
-            yield Finding(
-                code="cni0-wrong-address",
-                severity=Severity.WARNING,
-                subject=ObjectRef("Node", "", node),
-                message=(
-                    f"On {node} bridge {wrong.dev} has an address outside the node's podCIDR: new Pods "
-                    "will not start"
-                ),
-                evidence=(
-                    wrong.origin,
-                    network.cluster.field_origin(network.cluster.nodes[node], "spec", "podCIDR"),
-                ),
-                cause="left over from another podCIDR",
-                confidence=Confidence.LIKELY,
-                fix=_fix(node, wrong.dev),
-            )
+            yield _will_fail(network, node, wrong)
+
+
+def _will_fail(network: Network, node: str, wrong: InterfaceAddress) -> Finding:
+    """No Pod waits yet."""
+    return Finding(
+        code="cni0-wrong-address",
+        severity=Severity.WARNING,
+        subject=ObjectRef("Node", "", node),
+        message=f"On {node} bridge {wrong.dev} has an address outside the node's podCIDR: new Pods will not start",
+        evidence=(
+            wrong.origin,
+            network.cluster.field_origin(network.cluster.nodes[node], "spec", "podCIDR"),
+        ),
+        cause="left over from another podCIDR",
+        confidence=Confidence.LIKELY,
+        fix=_fix(node, wrong.dev),
+    )
 
 
 def _wrong_address(network: Network, node: str) -> InterfaceAddress | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from podpath.checks.cni.sandbox import agent_reason, agent_trouble
+from podpath.checks.host.clock import settled
 from podpath.checks.objects.kubectl import kubectl, stated
 from podpath.checks.objects.pod_state import troubles
 from podpath.checks.registry import Promised, state_check
@@ -48,6 +49,8 @@ def cni_config_missing(network: Network, _promised: Promised) -> Iterator[Findin
         condition = node.condition("Ready")
         if condition is None or condition.status == "True" or not PATTERN.search(condition.message):
             continue
+        if not settled(network, node.meta.created):
+            continue  # it has just joined: the CNI is on its way
         yield _found(network, node, condition.message)
 
 

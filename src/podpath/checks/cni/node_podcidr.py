@@ -117,8 +117,15 @@ def node_podcidr_unassigned(network: Network, _promised: Promised) -> Iterator[F
     events = {one.object.name: one for one in network.cluster.events if one.reason == "CIDRNotAvailable"}
     for node in without:
         line, event = lines.get(node.name), events.get(node.name)
-        if norm or line is not None or event is not None:
+        if (norm and not _needs_none(network, node)) or line is not None or event is not None:
             yield _without(network, node, line, event)
+
+
+def _needs_none(network: Network, node: Node) -> bool:
+    """Whether Pods of the node have addresses without it, or there is no machine behind the node."""
+    virtual = any(taint.key.startswith("virtual-kubelet.io/") for taint in node.spec.taints)
+    pods = network.cluster.pods_by_node.get(node.name, ())
+    return virtual or any(pod.live and not pod.host_network for pod in pods)
 
 
 def _without(network: Network, node: Node, line: Said | None, event: Event | None) -> Finding:

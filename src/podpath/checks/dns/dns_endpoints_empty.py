@@ -40,7 +40,7 @@ def dns_endpoints_empty(network: Network, _promised: Promised) -> Iterator[Findi
     *dns-pods-not-running*: there are no Pods, or none is ready.
     """
     for service in services(network):
-        closed = shut(network.cluster, service)
+        closed = shut(network, service)
         if not closed:
             continue
         chosen = [pod for pod in live(network.cluster.pods_of(service)) if pod.ready]

@@ -45,7 +45,7 @@ def dns_pods_not_running(network: Network, _promised: Promised) -> Iterator[Find
     for service in services(network):
         if not service.spec.selector:
             continue
-        closed = shut(network.cluster, service)
+        closed = shut(network, service)
         pods = live(network.cluster.pods_of(service))
         down = [
             pod

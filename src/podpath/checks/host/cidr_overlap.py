@@ -72,16 +72,24 @@ def cidr_overlap_pod_service(network: Network, _promised: Promised) -> Iterator[
 
     *cidr-overlap-host-network*: the Pods' range and that of machines.
     """
-    for pods in pod_ranges(network):
-        for services in service_ranges(network):
+    ranges, listed = service_ranges(network), pod_ranges(network)
+    for pods in listed if ranges else ():
+        for services in ranges:
             if pods.prefix.overlaps(services.prefix):
                 yield _pod_service(network, pods, services.prefix, services.text, services.origin)
-        if not service_ranges(network):
-            for addr, service in network.cluster.services_by_cluster_ip.items():
-                if addr in pods.prefix:
-                    origin = stated(network.cluster, service, "spec", "clusterIP")
-                    yield _pod_service(network, pods, None, f"ClusterIP of {service.ref.short}", origin)
-                    break
+    if ranges:
+        return
+    known = {(one.prefix.mask, one.prefix.net): one for one in listed}
+    masks = {mask for mask, _ in known}
+    hit = [
+        (known[mask, addr & mask], service)
+        for addr, service in network.cluster.services_by_cluster_ip.items()
+        for mask in masks
+        if (mask, addr & mask) in known
+    ]
+    for pods, service in hit[:1]:
+        origin = stated(network.cluster, service, "spec", "clusterIP")
+        yield _pod_service(network, pods, None, f"ClusterIP of {service.ref.short}", origin)
 
 
 def _pod_service(
@@ -177,14 +185,13 @@ def _overlaps(network: Network, code: str, kinds: tuple[str, ...]) -> Iterator[F
 
 
 def _meetings(network: Network) -> Iterator[Meeting]:
-    pods, services = pod_ranges(network), service_ranges(network)
+    ours = [*((one, False) for one in pod_ranges(network)), *((one, True) for one in service_ranges(network))]
+    met: dict[Prefix, list[tuple[Range, bool]]] = {}
     for foreign in foreign_ranges(network):
-        for ours in pods:
-            if ours.prefix.overlaps(foreign.prefix):
-                yield Meeting(foreign, ours, services=False)
-        for ours in services:
-            if ours.prefix.overlaps(foreign.prefix):
-                yield Meeting(foreign, ours, services=True)
+        if foreign.prefix not in met:  # most nodes are in the same networks
+            met[foreign.prefix] = [one for one in ours if one[0].prefix.overlaps(foreign.prefix)]
+        for one, services in met[foreign.prefix]:
+            yield Meeting(foreign, one, services)
 
 
 def _met(code: str, alike: tuple[Meeting, ...]) -> Finding:

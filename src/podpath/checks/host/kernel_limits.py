@@ -50,30 +50,30 @@ def conntrack_nearly_full(network: Network, _promised: Promised) -> Iterator[Fin
         held = count if count is not None else len(netns.conntrack or ())
         if most <= 0 or held < most * NEAR:
             continue
-        more = max(most * 2, 262144)
-        yield Finding(
-            code="conntrack-nearly-full",
-            severity=Severity.WARNING,
-            subject=ObjectRef("Node", "", netns.node),
-            message=(
-                f"{netns.node} tracks {held} connections of at most {most} ({held * 100 // most} %): "
-                "beyond it new ones are dropped"
+        yield _tracked(netns, sysctls, held, most)
+
+
+def _tracked(netns: Netns, sysctls: Sysctls, held: int, most: int) -> Finding:
+    more = max(most * 2, 262144)
+    share = held * 100 // most
+    buckets = f"echo {more // 4} > /sys/module/nf_conntrack/parameters/hashsize"
+    return Finding(
+        code="conntrack-nearly-full",
+        severity=Severity.WARNING,
+        subject=ObjectRef("Node", "", netns.node),
+        message=f"{netns.node} tracks {held} connections of at most {most} ({share} %): beyond it new ones are dropped",
+        evidence=(sysctls.origin(MAX), sysctls.origin(COUNT)),
+        cause="the table has an end",
+        confidence=Confidence.CERTAIN,
+        fix=Fix(
+            f"raise the limit to {more}",
+            (
+                f"{netns.node}: sysctl -w {MAX}={more}; {buckets}",
+                f"{netns.node}: echo '{MAX} = {more}' > /etc/sysctl.d/90-conntrack.conf      # to keep it",
             ),
-            evidence=(sysctls.origin(MAX), sysctls.origin(COUNT)),
-            cause="the table has an end",
-            confidence=Confidence.CERTAIN,
-            fix=Fix(
-                f"raise the limit to {more}",
-                (
-                    (
-                        f"{netns.node}: sysctl -w {MAX}={more}; echo {more // 4} > "
-                        "/sys/module/nf_conntrack/parameters/hashsize"
-                    ),
-                    f"{netns.node}: echo '{MAX} = {more}' > /etc/sysctl.d/90-conntrack.conf      # to keep it",
-                ),
-                f"low: {more * 300 // 1_000_000} MB when it is full",
-            ),
-        )
+            f"low: {more * 300 // 1_000_000} MB when it is full",
+        ),
+    )
 
 
 @state_check("neigh-table-nearly-full", severity=Severity.WARNING, needs=("node/sysctl",))

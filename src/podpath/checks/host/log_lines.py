@@ -28,8 +28,8 @@ class Said(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The line without its time."""
-        return self.line.message
+        """The line without its time: ``plugin/loop: Loop ...``."""
+        return f"{self.line.source}: {self.line.message}" if self.line.source else self.line.message
 
     @property
     def speaker(self) -> str:

@@ -69,10 +69,15 @@ def reason_of(network: Network, pod: Pod) -> Read | None:
 
 def _counts(network: Network, found: Read) -> bool:
     """Whether a line still matters."""
-    if found.reason.when == NOW or not network.cluster.has("pods"):
+    if found.reason.when == NOW:
         return is_recent(network, found.said)
+    if not network.cluster.has("pods"):  # whether it came up since is not known: its last words may tell
+        return found.said.line.level == "F" and is_recent(network, found.said)
     pod = None if found.said.pod is None else network.cluster.pods.get(found.said.pod)
-    return pod is not None and not pod.ready and not pod.finished
+    if pod is None or pod.ready or pod.finished:
+        return False
+    last = reason_of(network, pod)
+    return last is not None and last.reason is found.reason
 
 
 def _finding(network: Network, reads: tuple[Read, ...]) -> Finding:

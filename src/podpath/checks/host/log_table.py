@@ -39,7 +39,10 @@ REASONS = (
         when=DOWN,
         message="{who} stops: its questions come back to itself",
         cause="the forward target leads back to CoreDNS",
-        fix="give the DNS Pods a resolv.conf without a loopback resolver, or name a real upstream in the Corefile",
+        fix=(
+            "give the DNS Pods a resolv.conf without a loopback resolver, or name a real upstream in the "
+            "Corefile"
+        ),
         steps=(
             (
                 "on the node, in the KubeletConfiguration: resolvConf: /run/systemd/resolve/resolv.conf; "
@@ -48,9 +51,11 @@ REASONS = (
             "kubectl -n kube-system rollout restart deployment coredns",
         ),
         risk="low",
-        why="CoreDNS forwards what it does not know to the resolvers of its own resolv.conf. With ``dnsPolicy:"
-        " Default`` that is the node's, and a stub such as 127.0.0.53 is CoreDNS itself inside the Pod. The plugin"
-        " ``loop`` notices, and ends the process: CrashLoopBackOff.",
+        why=(
+            "CoreDNS forwards what it does not know to the resolvers of its own resolv.conf. With "
+            "``dnsPolicy: Default`` that is the node's, and a stub such as 127.0.0.53 is CoreDNS itself "
+            "inside the Pod. The plugin ``loop`` notices, and ends the process: CrashLoopBackOff."
+        ),
         confused="*dns-upstream-unreachable*: questions get lost instead of coming back.",
     ),
     Reason(
@@ -67,8 +72,7 @@ REASONS = (
         risk="low",
         why=(
             "CoreDNS 1.5 removed the plugin ``proxy``, 1.7 the options ``upstream`` and ``resyncperiod``. "
-            "A Corefile that"
-            " still names them does not parse, so an upgraded CoreDNS does not start."
+            "A Corefile that still names them does not parse, so an upgraded CoreDNS does not start."
         ),
         confused="*coredns-corefile-invalid*: another error of the same file.",
     ),
@@ -89,10 +93,11 @@ REASONS = (
         risk="low",
         why=(
             "CoreDNS reads the whole Corefile before it serves: an unbalanced brace, an unknown plugin or "
-            "a zone that is"
-            " given twice keeps it from starting."
+            "a zone that is given twice keeps it from starting."
         ),
-        confused="*coredns-reload-failed*: the same mistake while an old CoreDNS still serves with the old file.",
+        confused=(
+            "*coredns-reload-failed*: the same mistake while an old CoreDNS still serves with the old file."
+        ),
     ),
     Reason(
         code="coredns-reload-failed",
@@ -103,16 +108,17 @@ REASONS = (
         fix="correct the Corefile before the Pod restarts",
         steps=("kubectl -n kube-system edit configmap coredns",),
         risk="low",
-        why="The plugin ``reload`` takes a changed Corefile only if it parses. Until then the old one serves; the next"
-        " restart of the Pod finds the broken one.",
+        why=(
+            "The plugin ``reload`` takes a changed Corefile only if it parses. Until then the old one "
+            "serves; the next restart of the Pod finds the broken one."
+        ),
         confused="*coredns-corefile-invalid*: the process has restarted already, and does not come up.",
     ),
     Reason(
         code="coredns-api-unreachable",
         pattern=(
-            r"(?:plugin/)?kubernetes\S*:? .*(?:[Ww]aiting for Kubernetes "
-            r"API|pkg/mod/k8s\.io/client-go.*dial tcp (\S+?): )|^[Ww]aiting for Kubernetes API"
-            r"|Failed to watch.*dial tcp \S+: (?:i/o timeout|connect: connection refused)"
+            r"plugin/kubernetes: .*(?:[Ww]aiting for Kubernetes API|unsynced Kubernetes API"
+            r"|dial tcp \S+: (?:i/o timeout|connect: \w[\w ]+))"
         ),
         when=DOWN,
         message="{who} is not ready: it does not reach the API server",
@@ -122,8 +128,7 @@ REASONS = (
         risk="low: it only reads",
         why=(
             "The plugin ``kubernetes`` serves cluster names from a copy of Services and EndpointSlices. "
-            "Until it has one,"
-            " CoreDNS is not ready (plugin ``ready``), or answers SERVFAIL."
+            "Until it has one, CoreDNS is not ready (plugin ``ready``), or answers SERVFAIL."
         ),
         confused="*coredns-rbac-denied*: the API server answers, and says no.",
     ),
@@ -137,18 +142,21 @@ REASONS = (
         when=NOW,
         message="{who} cannot write its rules: the kernel lacks what they need ({0})",
         cause="a kernel module is missing",
-        fix="load the module that the line names; if the kernel has none, install the one of the full flavour",
+        fix=(
+            "load the module that the line names; if the kernel has none, install the one of the full flavour"
+        ),
         steps=(
             "on the node: modprobe -a br_netfilter nf_nat xt_set xt_comment xt_mark ip_set vxlan",
             "on the node: apt-get install linux-modules-extra-$(uname -r)     # Debian and Ubuntu",
         ),
         risk="low; another kernel needs a reboot",
         why=(
-            "kube-proxy and CNI agents use matches, targets and link kinds that minimal kernels (cloud "
-            "and board flavours)"
-            " leave out. The whole iptables-restore then fails, and no rule is written."
+            "kube-proxy and CNI agents use matches, targets and link kinds that minimal kernels (cloud and "
+            "board flavours) leave out. The whole iptables-restore then fails, and no rule is written."
         ),
-        confused="*iptables-nft-version-skew*: the module is there, another version of iptables wrote the rule.",
+        confused=(
+            "*iptables-nft-version-skew*: the module is there, another version of iptables wrote the rule."
+        ),
         least=2,
     ),
     Reason(
@@ -160,15 +168,17 @@ REASONS = (
         fix="install conntrack on the node, or in the image, and restart kube-proxy",
         steps=("on the node: apt-get install conntrack   # or: dnf install conntrack-tools",),
         risk="low",
-        why="After a change of endpoints kube-proxy deletes the tracked UDP connections to the old ones. Without the"
-        " program they stay, and clients that reuse their port (DNS) keep talking to nobody.",
+        why=(
+            "After a change of endpoints kube-proxy deletes the tracked UDP connections to the old ones. "
+            "Without the program they stay, and clients that reuse their port (DNS) keep talking to nobody."
+        ),
         confused="*ct-stale-udp-old-endpoint*: the entry itself, whatever the reason.",
     ),
     Reason(
         code="kube-proxy-api-unreachable",
         pattern=(
-            r"(?:[Ff]ailed to (?:list|watch)|Failed to retrieve node info).*(?:dial tcp (\S+): (?:i/o "
-            r"timeout|connect: \w[\w ]+)|Client\.Timeout|TLS handshake timeout)"
+            r"^(?!plugin/).*(?:[Ff]ailed to (?:list|watch)|Failed to retrieve node info).*(?:dial tcp (\S+?): "
+            r"(?:i/o timeout|connect: \w[\w ]+)|Client\.Timeout|TLS handshake timeout)"
         ),
         when=NOW,
         message="{who} does not hear of changes: it does not reach the API server",
@@ -176,8 +186,10 @@ REASONS = (
         fix="cure its way to the API server: the address is the one of its kubeconfig",
         steps=("kubectl -n kube-system get configmap kube-proxy -o jsonpath='{{.data.kubeconfig\\.conf}}'",),
         risk="low: it only reads",
-        why="kube-proxy keeps what it knows while it cannot reach the API server: old Services work on, new and changed"
-        " ones do not, and endpoints that are gone are still used.",
+        why=(
+            "kube-proxy keeps what it knows while it cannot reach the API server: old Services work on, "
+            "new and changed ones do not, and endpoints that are gone are still used."
+        ),
         confused="*apiserver-down*, *apiserver-firewalled*: why it does not answer.",
         least=2,
     ),
@@ -193,8 +205,10 @@ REASONS = (
             "kubectl -n kube-system set env daemonset/calico-node FELIX_IGNORELOOSERPF=true",
         ),
         risk="low; strict filtering breaks asymmetric routes",
-        why="Older Felix leans on the kernel's strict reverse path filter against spoofed sources, and ends where newer"
-        " distributions set it to loose.",
+        why=(
+            "Older Felix leans on the kernel's strict reverse path filter against spoofed sources, and "
+            "ends where newer distributions set it to loose."
+        ),
         confused="*rp-filter-strict-asymmetric*: the strict filter drops packets itself.",
     ),
     Reason(
@@ -205,15 +219,20 @@ REASONS = (
         ),
         when=DOWN,
         message="{who} gives no addresses: its IPAM daemon does not get through to EC2",
-        cause="the role of the node or the ServiceAccount may not call EC2, or the metadata service is not reached",
+        cause=(
+            "the role of the node or the ServiceAccount may not call EC2, or the metadata service is not "
+            "reached"
+        ),
         fix="attach AmazonEKS_CNI_Policy to the role that aws-node uses",
         steps=(
             "aws iam attach-role-policy --role-name <role> --policy-arn arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
             "kubectl -n kube-system rollout restart daemonset aws-node",
         ),
         risk="low",
-        why="The VPC CNI asks EC2 for interfaces and addresses. Without the permission its daemon does not start, the"
-        " CNI configuration is not written and the node stays not ready.",
+        why=(
+            "The VPC CNI asks EC2 for interfaces and addresses. Without the permission its daemon does not "
+            "start, the CNI configuration is not written and the node stays not ready."
+        ),
         confused="*subnet-ip-exhausted*: EC2 answers, and has no address left.",
     ),
     Reason(
@@ -233,9 +252,13 @@ REASONS = (
             ),
         ),
         risk="low",
-        why="The cloud controller makes load balancers, routes and node addresses with credentials of its own. When the"
-        " cloud refuses it, nothing existing breaks, and nothing new is made.",
-        confused="*lb-pending-no-controller*, *cloud-route-controller-failed*: what stays undone because of it.",
+        why=(
+            "The cloud controller makes load balancers, routes and node addresses with credentials of its "
+            "own. When the cloud refuses it, nothing existing breaks, and nothing new is made."
+        ),
+        confused=(
+            "*lb-pending-no-controller*, *cloud-route-controller-failed*: what stays undone because of it."
+        ),
         least=2,
     ),
     Reason(
@@ -250,8 +273,10 @@ REASONS = (
         fix="restart kube-proxy on this node now that the Node has an address",
         steps=("kubectl -n kube-system delete pod <the kube-proxy Pod of this node>",),
         risk="low: rules stay while it restarts",
-        why="kube-proxy asks for its Node once. If the Node had no address yet, or its name did not match, it goes on"
-        " with the loopback address.",
+        why=(
+            "kube-proxy asks for its Node once. If the Node had no address yet, or its name did not match, "
+            "it goes on with the loopback address."
+        ),
         confused="*kube-proxy-hostname-mismatch*: it looks for a Node of another name.",
     ),
 )

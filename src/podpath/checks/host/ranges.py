@@ -16,8 +16,10 @@ from podpath.model.origin import Origin
 
 SERVICE_SUBNET = re.compile(r"serviceSubnet:\s*\"?([0-9a-fA-F:./,]+)")
 SERVICE_FLAG = "--service-cluster-ip-range="
-TUNNELS = frozenset({"vxlan", "ipip", "ip6tnl", "sit", "gre", "gretap", "geneve", "wireguard"})
+TUNNELS = frozenset({"vxlan", "ipip", "ip6tnl", "sit", "gre", "gretap", "geneve"})
 """Kinds of links by which CNIs carry Pods' packets to other nodes."""
+WIREGUARD = ("flannel-wg", "wireguard.cali", "wg-v6.cali", "cilium_wg", "antrea-wg", "kilo")
+"""Names that CNIs give their WireGuard links; another one is somebody's VPN, if no node's Pods are behind it."""
 ROUTING_DAEMONS = frozenset({"bird", "bgp", "zebra", "ospf", "isis", "eigrp", "babel", "80"})
 """Protocols of routes that a daemon learned; 80 is what Felix writes."""
 
@@ -151,7 +153,9 @@ def cni_devices(network: Network, netns: Netns) -> frozenset[str]:
     carriers = {
         link.name
         for link in links.values()
-        if link.kind in TUNNELS or link.kind in ("veth", "dummy", "loopback")
+        if link.kind in TUNNELS
+        or link.kind in ("veth", "dummy", "loopback")
+        or _is_cni_vpn(network, netns, link)
     }
     known = hangs | named | carriers | {"lo"}
     if hangs or named:
@@ -161,6 +165,18 @@ def cni_devices(network: Network, netns: Netns) -> frozenset[str]:
     return frozenset(
         known | {one.dev for one in netns.addresses or () if any(one.addr in prefix for prefix in ranges)}
     )
+
+
+def _is_cni_vpn(network: Network, netns: Netns, link: Link) -> bool:
+    """Whether a WireGuard link is the CNI's: by its name, or by a route to the Pods of a node."""
+    if link.kind != "wireguard":
+        return False
+    pods = {prefix for node in network.cluster.nodes.values() for prefix in node.pod_cidrs}
+    routed = any(
+        route.dev == link.name and route.dst in pods
+        for route in (*(netns.routes or ()), *(netns.routes6 or ()))
+    )
+    return routed or link.name.startswith(WIREGUARD)
 
 
 def _connected(netns: Netns, own: frozenset[str]) -> Iterator[Foreign]:
@@ -179,9 +195,14 @@ def _routed(network: Network, netns: Netns, own: frozenset[str], pods: set[Prefi
     """Routes to elsewhere: not to a node, not to a node's Pods, not learned by a routing daemon."""
     for route in (*(netns.routes or ()), *(netns.routes6 or ())):
         gateway = route.gateway
-        if route.table != MAIN or route.type != "unicast" or gateway is None or route.dst.length == 0:
-            continue
+        if (
+            route.table != MAIN
+            or route.type != "unicast"
+            or route.dst.length == 0
+            or route.protocol == "kernel"
+        ):
+            continue  # of the kernel's own, addresses tell
         if route.dst in pods or route.dev in own or route.protocol in ROUTING_DAEMONS:
             continue
-        if gateway not in network.cluster.node_by_address:
+        if gateway is None or gateway not in network.cluster.node_by_address:
             yield Foreign(route.dst, netns.node, route.dev, "route", route.origin)

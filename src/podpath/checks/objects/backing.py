@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 from podpath.intent.dns import cluster_dns, dns_services
-from podpath.intent.services import ServiceEndpoint, expected_endpoints, families, listed_endpoints
+from podpath.intent.services import ServiceEndpoint, families, listed_endpoints
 from podpath.model.flow import Flow
 from podpath.model.kube.cluster import Cluster, Key
 from podpath.model.kube.pod import Pod
@@ -24,13 +24,12 @@ MAKERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 
 
 class Door(NamedTuple):
-    """A port of a Service in one family, with its endpoints as listed and as they should be."""
+    """A port of a Service in one family, with its endpoints as listed."""
 
     service: Service
     port: ServicePort
     v4: bool
     listed: tuple[ServiceEndpoint, ...]
-    expected: tuple[ServiceEndpoint, ...]
 
     @property
     def open(self) -> bool:
@@ -42,13 +41,7 @@ def doors(cluster: Cluster, service: Service) -> tuple[Door, ...]:
     """All ports of a Service in all its families; of a headless one in those of its Pods."""
     served = families(service) or tuple(text == "IPv4" for text in service.spec.ip_families) or (True,)
     return tuple(
-        Door(
-            service,
-            port,
-            v4,
-            listed_endpoints(cluster, service, port, v4=v4),
-            expected_endpoints(cluster, service, port, v4=v4),
-        )
+        Door(service, port, v4, listed_endpoints(cluster, service, port, v4=v4))
         for port in service.spec.ports
         for v4 in served
     )
@@ -76,10 +69,19 @@ def selecting(network: Network) -> Iterator[Service]:
             yield service
 
 
-def shut(cluster: Cluster, service: Service) -> tuple[Door, ...]:
+def shut(network: Network, service: Service) -> tuple[Door, ...]:
     """The ports behind which nobody is, if that is so of all of them."""
-    every = doors(cluster, service)
-    return () if any(door.open for door in every) else every
+    return _all_shut(network).get(service.key, ())
+
+
+@lru_cache(maxsize=4)
+def _all_shut(network: Network) -> Mapping[Key, tuple[Door, ...]]:
+    found = {}
+    for service in network.cluster.services.values():
+        every = doors(network.cluster, service)
+        if every and not any(door.open for door in every):
+            found[service.key] = every
+    return found
 
 
 def templates(cluster: Cluster, service: Service) -> tuple[Workload, ...]:
@@ -120,6 +122,17 @@ def unkept(network: Network, shut_doors: Iterable[Door]) -> tuple[Promise, ...]:
         )
         for door in shut_doors
         if not door.service.spec.headless
+    )
+
+
+def leading_to(
+    promises: Iterable[Promise], service: Service, addresses: Collection[int]
+) -> tuple[Promise, ...]:
+    """The promises of a Service that may end at one of these addresses: what follows from it folds under its cause."""
+    return tuple(
+        promise
+        for promise in promises
+        if promise.subject == service.ref and any(addr in addresses for addr, _ in promise.servers or ())
     )
 
 

@@ -41,7 +41,7 @@ def dns_headless_noready(network: Network, _promised: Promised) -> Iterator[Find
             not service.spec.headless
             or not pods
             or any(pod.ready for pod in pods)
-            or not shut(network.cluster, service)
+            or not shut(network, service)
         ):
             continue
         if not any(settled(network, pod.meta.created) for pod in pods):

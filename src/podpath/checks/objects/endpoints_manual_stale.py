@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from podpath.checks.host.ranges import pod_ranges
+from podpath.checks.objects.backing import leading_to
 from podpath.checks.objects.kubectl import json_patch, stated
 from podpath.checks.registry import Promised, state_check
 from podpath.model.addr import LOOPBACK_V4, LOOPBACK_V6, format_addr
@@ -21,7 +24,7 @@ API_SERVICE = ("default", "kubernetes")
     severity=Severity.ERROR,
     needs=("api/services", "api/pods", "api/endpointslices"),
 )
-def endpoints_manual_stale(network: Network, _promised: Promised) -> Iterator[Finding]:
+def endpoints_manual_stale(network: Network, promised: Promised) -> Iterator[Finding]:
     """A Service without a selector leads to an address that nobody has, or that cannot be one.
 
     ## Why it breaks
@@ -50,7 +53,10 @@ def endpoints_manual_stale(network: Network, _promised: Promised) -> Iterator[Fi
             for index, endpoint in enumerate(one.endpoints):
                 why = next((text for addr in endpoint.addresses if (text := _wrong(network, addr))), "")
                 if why and endpoint.conditions.ready is not False:
-                    yield _found(network, service, one, index, why)
+                    finding = _found(network, service, one, index, why)
+                    breaks = leading_to(promised.promises, service, endpoint.addresses[:1])
+                    broken = sum(promise.stands_for for promise in breaks) or finding.broken
+                    yield msgspec.structs.replace(finding, breaks=breaks, broken=broken)
 
 
 def _wrong(network: Network, addr: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podpath.checks.host.clock import settled
-from podpath.checks.objects.backing import Door, doors, selecting, unkept
+from podpath.checks.objects.backing import Door, doors, leading_to, selecting, unkept
 from podpath.checks.objects.kubectl import not_listed, stated
 from podpath.checks.registry import Promised, state_check
-from podpath.intent.services import ServiceEndpoint
+from podpath.intent.services import ServiceEndpoint, expected_endpoints
 from podpath.model.addr import format_addr
 from podpath.model.finding import Confidence, Finding, Fix, Severity
 from podpath.model.kube.cluster import Cluster
@@ -26,7 +26,7 @@ STEPS = (
     severity=Severity.ERROR,
     needs=("api/services", "api/pods", "api/endpointslices"),
 )
-def endpoints_out_of_date(network: Network, _promised: Promised) -> Iterator[Finding]:
+def endpoints_out_of_date(network: Network, promised: Promised) -> Iterator[Finding]:
     """EndpointSlices do not say what the Pods say.
 
     ## Why it breaks
@@ -54,7 +54,7 @@ def endpoints_out_of_date(network: Network, _promised: Promised) -> Iterator[Fin
             missing = _missing(network, door)
             stale = _stale(network, door)
             if missing or stale:
-                yield _found(network, door, missing, stale)
+                yield _found(network, promised, door, missing, stale)
                 break
 
 
@@ -62,7 +62,7 @@ def _missing(network: Network, door: Door) -> list[ServiceEndpoint]:
     """Pods that are ready for a while, and that no slice calls ready."""
     listed = {(one.addr, one.port) for one in door.listed if one.ready}
     found = []
-    for one in door.expected:
+    for one in expected_endpoints(network.cluster, door.service, door.port, v4=door.v4):
         pod = network.cluster.pods.get(one.pod) if one.pod else None
         if not one.ready or (one.addr, one.port) in listed or pod is None:
             continue
@@ -91,7 +91,11 @@ def _stale(network: Network, door: Door) -> list[ServiceEndpoint]:
 
 
 def _found(
-    network: Network, door: Door, missing: list[ServiceEndpoint], stale: list[ServiceEndpoint]
+    network: Network,
+    promised: Promised,
+    door: Door,
+    missing: list[ServiceEndpoint],
+    stale: list[ServiceEndpoint],
 ) -> Finding:
     service = door.service
     nobody = not door.open
@@ -100,7 +104,8 @@ def _found(
         parts.append(f"{len(missing)} ready Pods are in none ({_listed(missing)})")
     if stale:
         parts.append(f"{len(stale)} endpoints belong to Pods that are gone ({_listed(stale)})")
-    breaks = unkept(network, (door,)) if nobody else ()
+    wrong = {one.addr for one in stale}
+    breaks = unkept(network, (door,)) if nobody else leading_to(promised.promises, service, wrong)
     broken = sum(promise.stands_for for promise in breaks) or len(stale)
     return Finding(
         code="endpoints-out-of-date",

@@ -13,7 +13,7 @@ from podpath.model.network import Network
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 
-@state_check("lb-backend-empty", severity=Severity.ERROR, needs=("api/services", "api/nodes"))
+@state_check("lb-backend-empty", severity=Severity.WARNING, needs=("api/services", "api/nodes"))
 def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]:
     """A load balancer has an address, and no node that it may send to.
 
@@ -28,7 +28,8 @@ def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]
 
     ## Fix
 
-    Take the label off the nodes that are to serve.
+    Take the label off the nodes that are to serve. Balancers inside the cluster (MetalLB, klipper) may serve all the
+    same: this only warns.
 
     ## Often confused with
 
@@ -43,7 +44,7 @@ def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]
             continue
         yield Finding(
             code="lb-backend-empty",
-            severity=Severity.ERROR,
+            severity=Severity.WARNING,
             subject=service.ref,
             message=(
                 f"The load balancer of Service {service.ref.short} has no nodes: all {len(nodes)} are left "
@@ -60,7 +61,6 @@ def lb_backend_empty(network: Network, _promised: Promised) -> Iterator[Finding]
                 tuple(kubectl("label", node.ref, f"{EXCLUDE}-") for node in nodes[:3]),
                 "low",
             ),
-            broken=max(1, len(service.spec.ports)),
         )
 
 

@@ -45,7 +45,7 @@ def svc_no_ready_endpoints(network: Network, _promised: Promised) -> Iterator[Fi
     kubelet's probe does not reach it; then the trace from the node to the Pod ends at a rule.
     """
     for service in selecting(network):
-        closed = shut(network.cluster, service)
+        closed = shut(network, service)
         if not closed or service.spec.headless:
             continue
         pods = live(network.cluster.pods_of(service))

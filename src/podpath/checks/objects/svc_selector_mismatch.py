@@ -44,7 +44,7 @@ def svc_selector_mismatch(network: Network, _promised: Promised) -> Iterator[Fin
     nothing listens on the port ("connection refused" as well, but sent by the Pod).
     """
     for service in selecting(network):
-        closed = shut(network.cluster, service)
+        closed = shut(network, service)
         if not closed or live(network.cluster.pods_of(service)) or not settled(network, service.meta.created):
             continue
         made = templates(network.cluster, service)

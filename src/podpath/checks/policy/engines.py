@@ -11,7 +11,7 @@ CHAINS = re.compile(
     r"KUBE-ROUTER|KUBE-NWPLCY|KUBE-POD-FW|cali-|CILIUM_|WEAVE-NPC|ANTREA|OVN-KUBE|AZURE-NPM|KUBE-NETWORK-POLICIES|NETPOL",
     re.IGNORECASE,
 )
-TABLES = re.compile(r"calico|kube-router|kube-network-policies|antrea|weave", re.IGNORECASE)
+TABLES = re.compile(r"calico|kube-router|network-policies|antrea|weave", re.IGNORECASE)
 WORKLOADS = re.compile(
     r"calico|cilium|antrea|kube-router|weave|kube-?ovn|ovn-?kube|azure-npm|network-polic|netpol|anetd|eks-nodeagent|network-policy-agent"
     r"|canal|romana|nsx|contrail|openshift-sdn|kube-proxy-enforcer",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from podpath.checks.objects.kubectl import json_patch, stated
+from podpath.checks.policy.alike import Alike, alike, matched, selected
 from podpath.checks.registry import Promised, state_check
 from podpath.model.addr import format_addr, is_v4
 from podpath.model.finding import Confidence, Finding, Fix, Severity
+from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.networkpolicy import NetworkPolicy, Peer
 from podpath.model.kube.pod import Pod
 from podpath.model.network import Network
@@ -38,9 +41,9 @@ def netpol_hostnetwork(network: Network, _promised: Promised) -> Iterator[Findin
     for policies in network.cluster.policies.values():
         for policy in policies:
             selector = policy.spec.pod_selector
-            pods = network.cluster.pods_by_namespace.get(policy.meta.namespace, ())
             if selector.keys:
-                hosted = _only_hosted([pod for pod in pods if selector.matches(pod.meta.labels)])
+                chosen = selected(network.cluster, policy.meta.namespace, selector)
+                hosted = _only_hosted([pod for one in chosen for pod in one])
                 if hosted is not None:
                     yield _selected(network, policy, hosted)
             yield from _peered(network, policy)
@@ -80,26 +83,27 @@ def _selected(network: Network, policy: NetworkPolicy, pod: Pod) -> Finding:
 def _peered(network: Network, policy: NetworkPolicy) -> Iterator[Finding]:
     for i, rule in enumerate(policy.spec.ingress):
         for j, peer in enumerate(rule.sources):
-            pod = _only_hosted(_matched(network, policy, peer))
-            if pod is not None and peer.pod_selector is not None and peer.pod_selector.keys:
+            if peer.pod_selector is None or not peer.pod_selector.keys:
+                continue
+            if not any(_is_meant(network.cluster, policy, peer, one) for one in _hosted(network.cluster)):
+                continue
+            pod = _only_hosted([pod for one in matched(network.cluster, policy, peer) for pod in one])
+            if pod is not None:
                 path = ("spec", "ingress", str(i), "from", str(j))
                 yield _not_matched(network, policy, path, peer, pod)
 
 
-def _matched(network: Network, policy: NetworkPolicy, peer: Peer) -> list[Pod]:
-    cluster = network.cluster
-    if peer.pod_selector is None or not peer.pod_selector.keys:
-        return []
-    where = peer.namespace_selector
-    if where is None:
-        pods = cluster.pods_by_namespace.get(policy.meta.namespace, ())
-    else:
-        pods = tuple(
-            pod
-            for pod in cluster.pods.values()
-            if where.matches(cluster.namespace_labels(pod.meta.namespace))
-        )
-    return [pod for pod in pods if peer.pod_selector.matches(pod.meta.labels)]
+@lru_cache(maxsize=4)
+def _hosted(cluster: Cluster) -> tuple[Alike, ...]:
+    """Pods of the host's network: few, so that they are asked first."""
+    return tuple(one for groups in alike(cluster).values() for one in groups if one[0].host_network)
+
+
+def _is_meant(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pods: Alike) -> bool:
+    meta, where = pods[0].meta, peer.namespace_selector
+    near = meta.namespace == policy.meta.namespace
+    inside = near if where is None else where.matches(cluster.namespace_labels(meta.namespace))
+    return inside and peer.pod_selector is not None and peer.pod_selector.matches(meta.labels)
 
 
 def _not_matched(

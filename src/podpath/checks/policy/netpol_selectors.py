@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 from podpath.checks.objects.kubectl import json_patch, selector_body, stated
+from podpath.checks.policy.alike import matched, selected
 from podpath.checks.registry import Promised, state_check
 from podpath.model.finding import Confidence, Finding, Fix, Severity
 from podpath.model.kube.cluster import Cluster
@@ -66,15 +69,10 @@ def netpol_selector_and_or(network: Network, _promised: Promised) -> Iterator[Fi
         both, own = place.peer.namespace_selector, place.peer.pod_selector
         if both is None or own is None or not both.keys or not own.keys:
             continue
-        inside = [
-            pod for pod in cluster.pods.values() if both.matches(cluster.namespace_labels(pod.meta.namespace))
-        ]
-        alone = [
-            pod
-            for pod in cluster.pods_by_namespace.get(place.policy.meta.namespace, ())
-            if own.matches(pod.meta.labels)
-        ]
-        if inside and alone and not any(own.matches(pod.meta.labels) for pod in inside):
+        anybody = msgspec.structs.replace(place.peer, pod_selector=None)
+        alone = next(selected(cluster, place.policy.meta.namespace, own), None)
+        inside = any(True for _ in matched(cluster, place.policy, anybody))
+        if alone and inside and not any(True for _ in matched(cluster, place.policy, place.peer)):
             yield _and(network, place, both, own, alone[0])
 
 

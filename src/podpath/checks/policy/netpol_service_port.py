@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podpath.checks.objects.kubectl import json_patch, stated
+from podpath.checks.policy.alike import matched, selected
 from podpath.checks.registry import Promised, state_check
 from podpath.intent.services import target_port
 from podpath.model.finding import Confidence, Finding, Fix, Severity
@@ -60,28 +61,14 @@ def _in_policy(network: Network, policy: NetworkPolicy) -> Iterator[Finding]:
 
 
 def _targets(cluster: Cluster, policy: NetworkPolicy, way: str, peers: tuple[Peer, ...]) -> list[Pod]:
-    """The Pods whose ports a rule speaks of: those it protects, or the ones they may ask."""
+    """Pods whose ports a rule speaks of: those it protects, or those they may ask; of equal ones one."""
     if way == "Ingress":
-        own = cluster.pods_by_namespace.get(policy.meta.namespace, ())
-        return [
-            pod
-            for pod in own
-            if pod.live and not pod.host_network and policy.spec.pod_selector.matches(pod.meta.labels)
-        ]
-    return [
-        pod
-        for pod in cluster.pods.values()
-        if pod.live and any(_is_peer(cluster, policy, peer, pod) for peer in peers)
-    ]
-
-
-def _is_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
-    if peer.ip_block is not None or peer.pod_selector is None:
-        return False
-    where = peer.namespace_selector
-    near = pod.meta.namespace == policy.meta.namespace
-    inside = near if where is None else where.matches(cluster.namespace_labels(pod.meta.namespace))
-    return inside and peer.pod_selector.matches(pod.meta.labels)
+        groups = list(selected(cluster, policy.meta.namespace, policy.spec.pod_selector))
+    else:
+        named = [peer for peer in peers if peer.pod_selector is not None]
+        groups = [one for peer in named for one in matched(cluster, policy, peer)]
+    live = (next((pod for pod in one if pod.live), None) for one in groups)
+    return [pod for pod in live if pod is not None and not (pod.host_network and way == "Ingress")]
 
 
 def _meant(network: Network, targets: list[Pod], port: PolicyPort) -> tuple[Service, int] | None:

@@ -6,9 +6,10 @@ from podpath.checks.case import Case, Explained
 from podpath.checks.owners import CALICO
 from podpath.checks.registry import explanation
 from podpath.checks.steps.components import restart, told
-from podpath.checks.steps.routes import covering, made, taken
+from podpath.checks.steps.ranges import home_of
+from podpath.checks.steps.routes import covering, made, route_to_pods, taken
 from podpath.model.addr import ALL_BITS, Prefix, is_v4
-from podpath.model.edit import AddRoute, DeleteRoute, Edit
+from podpath.model.edit import AddRoute, DeleteRoute, Edit, ReplaceRoute
 from podpath.model.linux.route import Route
 from podpath.model.network import Netns
 from podpath.model.origin import Origin
@@ -111,13 +112,20 @@ def podcidr_blackhole_route(case: Case) -> Explained | None:
     if route is None or route.type not in ENDS or not case.netns.is_host:
         return None
     whose = _whose(case, packet.dst)
+    behind = _more_specific(case.netns, packet.dst, route)
+    owner = home_of(case.network, packet.dst)
+    right = (
+        route_to_pods(case.network, case.netns, owner, v4=packet.v4) if owner not in ("", case.node) else None
+    )
     edits: tuple[Edit, ...] = (DeleteRoute(case.netns.id, route),)
+    if not behind and right is not None:  # the null route stands where the right one should be
+        edits = (ReplaceRoute(case.netns.id, route, right),)
     return Explained(
         f"{case.node} ends packets for {route.dst} {ENDS[route.type]}: a {route.type} route covers {whose}",
         f"a {route.type} route",
         (edits,),
         risk="medium: without it, addresses of nobody take the default route; comes back if something writes it",
-        evidence=_more_specific(case.netns, packet.dst, route),
+        evidence=behind,
     )
 
 

@@ -8,10 +8,11 @@ from podpath.checks.case import Case, Explained
 from podpath.checks.owners import KUBE_PROXY
 from podpath.checks.registry import explanation
 from podpath.checks.steps.components import restart, told
-from podpath.checks.steps.programming import reprogrammed, untranslated
+from podpath.checks.steps.programming import lacking, reprogrammed
 from podpath.checks.steps.rules import jump_to
 from podpath.checks.steps.translation import asked_service, services_chain
 from podpath.checks.steps.verdicts import reachable, verdict_of
+from podpath.checks.steps.words import listed
 from podpath.model.edit import DeleteRule, Edit, InsertRule, Outside, table_id
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import Chain, Rule, Table
@@ -143,26 +144,34 @@ def kube_proxy_rules_missing(case: Case) -> Explained | None:
     asked = asked_service(case)
     if asked is None or asked[1] is None or not case.netns.is_host:
         return None
-    removed = _wrong_refusal(case)
-    flow = case.promise.flow
-    if removed is None and case.step.kind != "nat-missing":
+    v4 = case.promise.flow.v4
+    missing = lacking(case.network, case.netns, v4=v4)
+    refusal = _wrong_refusal(case)
+    if refusal is None and (
+        case.step.kind != "nat-missing" or not any(one.service is asked[0] for one in missing)
+    ):
         return None
-    if not (removed or untranslated(case.network, case.netns, flow.dst, flow.dport, flow.protocol)):
-        return None
-    edits = (*(removed or ()), *reprogrammed(case.network, case.netns, case.broken))
+    edits = (*(refusal or ()), *reprogrammed(case.network, case.netns, v4=v4))
+    services = sorted({one.service.ref.short for one in missing}) or [asked[0].ref.short]
+    gone = services_chain(case.netns, v4=v4) is None
+    named = (
+        "any Service"
+        if gone
+        else f"Service {services[0]}"
+        if len(services) == 1
+        else f"Services {listed(services)}"
+    )
     state = told(case.network, "kube-proxy", case.node)
-    services = sorted({f"{one.subject.short}" for one in case.broken if one.subject.kind == "Service"})
-    named = f"Service {services[0]}" if len(services) == 1 else f"{len(services) or 1} Services"
     return Explained(
-        f"{case.node} has no rules for {named}, which {'has' if len(services) == 1 else 'have'} endpoints: "
-        "kube-proxy there has not written them",
-        "a rule of an older state" if removed else "nothing translates this address",
+        f"{case.node} has no rules for {named}, although there are endpoints: kube-proxy there has not written them",
+        "a rule of an older state" if refusal else "nothing translates this address",
         (edits or (Outside(f"restart kube-proxy on {case.node}"),),),
         f"restart kube-proxy on {case.node}: it writes its rules from the objects",
         (restart(case.network, "kube-proxy", case.node),),
         RISK,
         subject=case.node_ref,
         evidence=(*_chain_line(case), *state.evidence, asked[0].origin),
+        evidence_first=not case.step.origin.line,
         reason=state.text,
     )
 

@@ -24,6 +24,7 @@ from podpath.model.kube.service import Service, ServicePort
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import Rule, Table
 from podpath.model.network import Netns
+from podpath.model.refs import ObjectRef
 
 ENDS = (
     "nat-wrong-target",
@@ -97,13 +98,13 @@ def kube_proxy_stale_endpoint(case: Case) -> Explained | None:
     gone = endpoint_text(translation.after.dst, translation.after.dport)
     slices = case.network.cluster.slices_of(service)
     return Explained(
-        f"{netns.node} sends part of Service {service.ref.short}:{port.label} to {gone}, which is none of its endpoints",
+        f"{netns.node} sends part of Service {service.ref.short}:{port.label} to {gone}, none of its endpoints",
         "no EndpointSlice has this endpoint",
         (edits,) if edits else (),
         f"restart kube-proxy on {netns.node}: it writes its rules from the slices again",
         (restart(case.network, "kube-proxy", netns.node),),
         "low: connections that stand are not touched",
-        subject=case.node_ref if case.node == netns.node else None,
+        subject=ObjectRef("Node", "", netns.node),
         evidence=(translation.step.origin, *(one.origin for one in slices[:1]), *state.evidence),
         evidence_first=True,
         reason=state.text,
@@ -151,7 +152,7 @@ def kube_proxy_mode_leftover(case: Case) -> Explained | None:
         f"clear what the {used} mode left behind",
         (f"{netns.node}: kube-proxy --cleanup", restart(case.network, "kube-proxy", netns.node)),
         "medium: --cleanup takes all rules of kube-proxy away until it is restarted",
-        subject=case.node_ref if case.node == netns.node else None,
+        subject=ObjectRef("Node", "", netns.node),
         evidence=(translation.step.origin, config.origin("mode")),
         evidence_first=True,
     )

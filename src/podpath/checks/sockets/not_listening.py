@@ -163,6 +163,10 @@ def svc_targetport_mismatch(case: Case) -> Explained | None:
     if not candidates or pod not in case.network.cluster.pods_of(service):
         return None
     hinted = {(one.container_port, int(one.protocol)) for one in pod.ports()}
+    if (packet.dport, packet.protocol) in hinted and not any(
+        (one.port, one.protocol) in hinted for one in candidates
+    ):
+        return None  # Service and Pod agree on the port: it is the application that listens elsewhere
     best = min(candidates, key=lambda one: ((one.port, one.protocol) not in hinted, one.port))
     patch = ports_patch(service, port, targetPort=best.port)
     edits: list[tuple[Edit, ...]] = [(PatchObject(service.ref, patch, f"targetPort {best.port}"),)]
@@ -212,14 +216,16 @@ def container_not_listening(case: Case) -> Explained | None:
         return None
     where = f"{packet.dport}/{protocol_name(packet.protocol)}"
     said = containers_say(pod)
+    others = open_elsewhere(case)
+    instead = f", but on {listed((socket_text(one) for one in others), MOST_SHOWN)}" if others else ""
     probe = (
         ""
         if any(c.readiness_probe for c in pod.spec.containers)
         else "; a readinessProbe would keep it out of its Services"
     )
-    evidence: tuple[Origin, ...] = (pod.origin,)
+    evidence: tuple[Origin, ...] = (pod.origin, *(one.origin for one in others[:1]))
     return Explained(
-        f"Pod {pod.ref.short} does not listen on {where}",
+        f"Pod {pod.ref.short} does not listen on {where}{instead}",
         "no socket on this port",
         ((Outside(f"start what listens on {where} in Pod {pod.ref.short}"),),),
         f"find out why the application does not listen on {where}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from podpath.checks.case import Case
@@ -117,29 +118,37 @@ def services_chain(netns: Netns, *, v4: bool) -> tuple[Table, Chain] | None:
     return None
 
 
-def dispatch_to(table: Table, chain: Chain, addr: int, port: int, protocol: int) -> str:
-    """The chain that ``KUBE-SERVICES`` sends a Service's address and port to; empty where nothing does."""
+Dispatches = Mapping[tuple[int, int, int], str]
+"""The chain of a Service, by (address, port, protocol)."""
+
+
+@lru_cache(maxsize=16)
+def dispatches(table: Table, chain: Chain) -> Dispatches:
+    """The chain that ``KUBE-SERVICES`` sends each Service's address to, by (address, port, protocol)."""
+    found: dict[tuple[int, int, int], str] = {}
     for rule in chain.rules:
-        if _names(rule, addr, port, protocol):
-            return next(jumps(table, rule), "")
+        key = _named_by(rule)
+        if key is not None:
+            found.setdefault(key, next(jumps(table, rule), ""))
         for element in _elements(table, rule):
-            if _is_key(element.key, addr, port, protocol) and isinstance(element.data, nf.VerdictExpr):
-                return element.data.chain
-    return ""
+            parts = _key_of(element.key)
+            if parts is not None and isinstance(element.data, nf.VerdictExpr):
+                found.setdefault(parts, element.data.chain)
+    return found
 
 
-def _names(rule: Rule, addr: int, port: int, protocol: int) -> bool:
-    """Whether a rule of iptables names exactly this address, protocol and port."""
-    fits = set()
+def _named_by(rule: Rule) -> tuple[int, int, int] | None:
+    """The address, port and protocol that a rule of iptables names, where it names exactly one of each."""
+    addr = port = protocol = -1
     for item in rule.items:
         match item:
-            case xt.AddressMatch(side="dst", prefix=prefix, negate=False):
-                fits.add("addr" if (prefix.net, prefix.mask) == (addr, ALL_BITS) else "other")
-            case xt.ProtocolMatch(protocol=number, negate=False) if number != protocol:
-                fits.add("other")
-            case xt.PortMatch(side="dst", ranges=ranges, negate=False):
-                fits.add("port" if ranges == ((port, port),) else "other")
-    return fits == {"addr", "port"}
+            case xt.AddressMatch(side="dst", prefix=prefix, negate=False) if prefix.mask == ALL_BITS:
+                addr = prefix.net
+            case xt.ProtocolMatch(protocol=number, negate=False):
+                protocol = number
+            case xt.PortMatch(side="dst", ranges=((low, high),), negate=False) if low == high:
+                port = low
+    return (addr, port, protocol) if -1 not in (addr, port, protocol) else None
 
 
 def _elements(table: Table, rule: Rule) -> Iterator[nf.SetElement]:
@@ -152,11 +161,15 @@ def _elements(table: Table, rule: Rule) -> Iterator[nf.SetElement]:
                 yield from data.elements
 
 
-def _is_key(key: nf.Expr, addr: int, port: int, protocol: int) -> bool:
+def _key_of(key: nf.Expr) -> tuple[int, int, int] | None:
+    """``address . protocol . port`` of kube-proxy's map service-ips."""
     if not isinstance(key, nf.Concat):
-        return False
-    values = tuple(part.value for part in key.parts if isinstance(part, nf.Const))
-    return values == (addr, protocol, port)
+        return None
+    values = [part.value for part in key.parts if isinstance(part, nf.Const)]
+    match values:
+        case [int(addr), int(protocol), int(port)]:
+            return addr, port, protocol
+    return None
 
 
 def live_endpoint(

@@ -121,12 +121,12 @@ def _out_port(walk: Walk, bridge: Link) -> Outcome:
 
 
 def find_port(walk: Walk, bridge: Link) -> Link | None:
-    """The port behind which a MAC address is: where its owner is attached, else what the bridge learned."""
+    """The port behind which a MAC address is: where its owner is attached, else what the bridge learned.
+
+    Even a static entry moves to the port its owner is heard on (br_fdb_update).
+    """
     links = walk.netns.links or {}
     ports = [link for link in links.values() if link.master == bridge.name]
-    static = next((e for e in walk.netns.fdb or () if e.mac == walk.dst_mac and e.master == bridge.name and e.state == "static"), None)
-    if static is not None and static.dev in links:
-        return links[static.dev]
     for port in ports:
         peer = walk.network.peers.get((walk.netns.id, port.name))
         other = walk.network.namespaces.get(peer[0]) if peer is not None else None
