@@ -9,6 +9,8 @@ from podpath.cli.flows import answered_flows, read_flows
 from podpath.cli.load import load
 from podpath.cli.main import CLEAR, FINDINGS, UNDECIDED
 from podpath.cli.names import Question, ask
+from podpath.cli.resolving import Resolution
+from podpath.cli.spec import parse_spec
 from podpath.dataplane.tracer import trace_flow
 from podpath.diagnosis.why import WhyCause, explain_answer
 from podpath.fixes.fill import filled_fix, undo_steps
@@ -32,6 +34,11 @@ def answer_one(
     progress = ProgressLine()
     try:
         network = load(place, progress)
+        client, server = parse_spec(src), parse_spec(dst)
+        if server.kind == "name":
+            return _resolved(
+                Resolution(network, client, server), output, style(no_color=no_color, verbose=verbose)
+            )
         question = ask(network, src, dst, size=size, v6=v6)
         answered = [_answered(network, flow) for flow in question.flows]
     finally:
@@ -55,6 +62,15 @@ def _answered(network: Network, flow: Flow) -> Answered:
     return answer, cause, filled_fix(cause.fix) if cause is not None and cause.fix is not None else None
 
 
+def _resolved(resolution: Resolution, output: str, drawn: Style) -> int:
+    """A name instead of a connection."""
+    if output == "json":
+        sys.stdout.write(encode(resolution.json()))
+    else:
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in resolution.lines(drawn)))
+    return VERDICT_CODES[resolution.verdict]
+
+
 def _lines(network: Network, question: Question, answered: list[Answered], drawn: Style) -> list[str]:
     """The answers, one after the other; of several each has a headline."""
     names = Names(network)
@@ -69,11 +85,18 @@ def _lines(network: Network, question: Question, answered: list[Answered], drawn
     return lines
 
 
+VERDICT_CODES = {
+    Verdict.FAILS: FINDINGS,
+    Verdict.SOMETIMES: FINDINGS,
+    Verdict.UNKNOWN: UNDECIDED,
+    Verdict.WORKS: CLEAR,
+}
+"""Exit codes; of several answers the first of these decides."""
+
+
 def _exit_code(answers: list[Answer]) -> int:
     verdicts = {answer.verdict for answer in answers}
-    if verdicts & {Verdict.FAILS, Verdict.SOMETIMES}:
-        return FINDINGS
-    return UNDECIDED if Verdict.UNKNOWN in verdicts else CLEAR
+    return next(code for verdict, code in VERDICT_CODES.items() if verdict in verdicts)
 
 
 def answer_flows(place: str, file: str) -> int:

@@ -52,6 +52,10 @@ def targets(network: Network, spec: Spec, source: Source, *, v4: bool) -> list[T
             return _api(network, spec, source, v4=v4)
         case "address":
             return _address(network, spec, v4=v4)
+        case "name":
+            raise UsageError(
+                f"{spec.text} is a name to be resolved by the client: it stands alone, and only as DST"
+            )
     return _internet(network, spec, v4=v4)
 
 

@@ -56,6 +56,8 @@ class Source(NamedTuple):
 
 def find_source(network: Network, spec: Spec, dst: Spec) -> Source:
     """The client that a name means."""
+    if spec.kind == "name":
+        raise UsageError(f"{spec.text} is a name to be resolved: a client is a Pod, a node or an address")
     if spec.port and spec.kind != "address":
         raise UsageError(
             f"{spec.text}: a client needs no port, it takes any free one (the port of {dst.text} counts)"

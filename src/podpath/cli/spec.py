@@ -19,13 +19,13 @@ KINDS = {
 """Kinds of objects, with the names and short names that kubectl takes."""
 WORDS = ("internet", "outside", "dns", "api")
 PROTOCOLS = {"tcp": TCP, "udp": UDP, "sctp": SCTP, "icmp": ICMP, "ping": ICMP}
-FORMS = "pod/NAMESPACE/NAME, svc/NAMESPACE/NAME:PORT, node/NAME, an IP address, internet, dns or api"
+FORMS = "pod/NAMESPACE/NAME, svc/NAMESPACE/NAME:PORT, node/NAME, an IP address, internet, dns, api or name/HOSTNAME"
 
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 
 
 class Spec(NamedTuple):
-    """A name taken apart. Kind: one of ``KINDS``, of ``WORDS``, or ``address``."""
+    """A name taken apart. Kind: one of ``KINDS``, of ``WORDS``, ``address``, or ``name`` (of a host, to resolve)."""
 
     text: str
     kind: str
@@ -58,6 +58,8 @@ def parse_spec(text: str) -> Spec:
     if address is not None:
         return address
     kind, *rest = body.split("/")
+    if kind == "name" and len(rest) == 1 and rest[0]:
+        return Spec(text, kind, name=rest[0], protocol=protocol)
     word, port = _with_port(kind)
     if not rest and word in WORDS:
         return Spec(text, word, port=port, protocol=protocol)

@@ -41,7 +41,7 @@ def command(
 
     SRC and DST are pod/NAMESPACE/NAME, svc/NAMESPACE/NAME:PORT, deploy/, sts/ or ds/NAMESPACE/NAME, node/NAME, an
     address, internet, dns or api; DST takes a port (:8080, :http) and a protocol (/udp, /sctp, /icmp). SRC may be
-    outside. Without BUNDLE, the variable PODPATH_BUNDLE names it.
+    outside, DST may be name/HOSTNAME: does it resolve? Without BUNDLE, the variable PODPATH_BUNDLE names it.
     """
     from podpath.cli.asking import answer_flows, answer_one
     from podpath.cli.errors import UsageError

@@ -12,9 +12,9 @@ from podpath.model.edit import Edit, Outside, PatchObject, apply_edits
 from podpath.model.network import Network
 from podpath.model.promise import Promise
 
-MOST_TRIED = 60
+MOST_TRIED = 24
 """Broken promises that are walked again for one edit, spread over clients and kinds."""
-MOST_HELD = 30
+MOST_HELD = 16
 """Kept promises that are walked again to see that the edit breaks none."""
 
 

@@ -74,7 +74,9 @@ class CheckReport:
         d = self.diagnosis
         size = ", ".join([counted(d.nodes, "node"), counted(d.pods, "pod"), counted(d.services, "service")])
         took = f" in {self.seconds:.1f} s" if self.seconds is not None else ""
-        walked = f"{counted(d.walked, 'promise')} walked{took}, {d.broken or 'none'} broken"
+        walked = (
+            f"{counted(d.walked, 'promise')} walked{took}, {f'{d.broken:,}' if d.broken else 'none'} broken"
+        )
         causes = sum(finding.severity is Severity.ERROR for finding in found)
         warnings = sum(finding.severity is Severity.WARNING for finding in found)
         told = [counted(causes, "cause")] if causes else []
