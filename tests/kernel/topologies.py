@@ -111,6 +111,83 @@ ip addr add fd44::1/64 dev br0 nodad
 """
 
 
+CLUSTER_CIDR, CLUSTER_CIDR6 = "10.244.0.0/16", "fd44::/32"
+OUTSIDE = "203.0.113.10"
+
+
+def cluster(one: Scene, mode: str = "host-gw") -> None:
+    """Two nodes with a bridge each, Pods a and b on n1 and c on n2, a host ext beside them; ``mode`` is host-gw, vxlan or
+    calico (routed Pods with proxy ARP). The switch between them no bundle shows."""
+    lab = one.lab
+    lab.host("switch").sh("ip link add s0 type bridge forward_delay 0; ip link set s0 up")
+    for number in (1, 2):
+        lab.node(f"n{number}", f"192.168.50.{number}", f"fd50::{number}", pod_cidr=f"10.244.{number}.0/24")
+    lab.host("ext", "192.168.50.100")
+    lab.addresses |= {"ext6": "fd50::100", "out": OUTSIDE, "n16": "fd50::1", "n26": "fd50::2", "cni1": "10.244.1.1", "cni2": "10.244.2.1"}
+    for name, number in (("n1", 1), ("n2", 2), ("ext", 100)):
+        lab.cable(name, "eth0", "switch", f"s-{name}")
+        lab["switch"].sh(f"ip link set s-{name} master s0")
+        gateway = "" if name == "ext" else "192.168.50.100"
+        attach(lab[name], "eth0", f"192.168.50.{number}/24", gateway, f"fd50::{number}/64")
+        forward(lab[name])
+    lab["ext"].sh(f"ip addr add {OUTSIDE}/32 dev lo")
+    for name, node, number in (("a", 1, 2), ("b", 1, 3), ("c", 2, 2)):
+        lab.pod(name, f"n{node}", f"10.244.{node}.{number}", f"fd44:{node}::{number}")
+        lab.addresses[f"{name}6"] = f"fd44:{node}::{number}"
+        lab.cable(name, "eth0", f"n{node}", f"cali-{name}" if mode == "calico" else f"veth-{name}")
+    for number in (1, 2):
+        (_calico if mode == "calico" else _bridge_cni)(lab, number)
+        (_vxlan if mode == "vxlan" else _host_gateways)(lab, number)
+    one.serve("a", "b", "c", "n1", "n2", "ext")
+
+
+PODS = {1: (("a", 2), ("b", 3)), 2: (("c", 2),)}
+
+
+def _bridge_cni(lab: Lab, node: int) -> None:
+    lab[f"n{node}"].sh(
+        f"ip link add cni0 type bridge forward_delay 0; ip link set cni0 address 02:00:00:00:0{node}:01 up\n"
+        f"ip addr add 10.244.{node}.1/24 dev cni0; ip addr add fd44:{node}::1/64 dev cni0 nodad\n"
+        + "".join(f"ip link set veth-{pod} master cni0; bridge link set dev veth-{pod} hairpin on\n" for pod, _ in PODS[node])
+    )
+    for pod, number in PODS[node]:
+        attach(lab[pod], "eth0", f"10.244.{node}.{number}/24", f"10.244.{node}.1", f"fd44:{node}::{number}/64", f"fd44:{node}::1")
+
+
+def _calico(lab: Lab, node: int) -> None:
+    lab[f"n{node}"].sh(
+        f"ip route add blackhole 10.244.{node}.0/24\n"
+        + "".join(
+            f"ip route add 10.244.{node}.{number}/32 dev cali-{pod}\n"
+            f"sysctl -qw net.ipv4.conf.cali-{pod}.proxy_arp=1 net.ipv4.conf.cali-{pod}.rp_filter=1\n"
+            f"ip -6 route add fd44:{node}::{number}/128 dev cali-{pod}\n"
+            for pod, number in PODS[node]
+        )
+    )
+    for pod, number in PODS[node]:
+        lab[pod].sh(f"ip route add 169.254.1.1 dev eth0; ip addr add 10.244.{node}.{number}/32 dev eth0\nip route add default via 169.254.1.1 dev eth0")
+
+
+def _host_gateways(lab: Lab, node: int) -> None:
+    other = 3 - node
+    lab[f"n{node}"].sh(
+        f"ip route add 10.244.{other}.0/24 via 192.168.50.{other}; ip -6 route add fd44:{other}::/64 via fd50::{other}"
+    )
+
+
+def _vxlan(lab: Lab, node: int) -> None:
+    other = 3 - node
+    lab[f"n{node}"].sh(
+        f"ip link add flannel.1 type vxlan id 1 dstport 8472 local 192.168.50.{node} dev eth0 nolearning\n"
+        f"ip link set flannel.1 address 02:00:00:00:0{node}:ff mtu 1450 up\n"
+        f"ip addr add 10.244.{node}.0/32 dev flannel.1\n"
+        f"ip route add 10.244.{other}.0/24 via 10.244.{other}.0 dev flannel.1 onlink\n"
+        f"ip neigh add 10.244.{other}.0 lladdr 02:00:00:00:0{other}:ff dev flannel.1 nud permanent\n"
+        f"bridge fdb append 02:00:00:00:0{other}:ff dev flannel.1 dst 192.168.50.{other}\n"
+        f"ip -6 route add fd44:{other}::/64 via fd50::{other}\n"
+    )
+
+
 def forward(space: Space) -> None:
     """A host forwards both families."""
     space.sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")

@@ -16,6 +16,8 @@ from podpath.parse.node_facts import parse_node_facts
 
 FACT_FILES = ("uname", "os-release", "selinux", "iptables-version", "proxy-healthz", "flannel-subnet.env")
 
+LOG_FILES = ("logs", "logs-previous", "dmesg")
+
 
 class Nodes(Mapping[str, Node]):
     """Nodes by name, each read when it is first asked for."""
@@ -54,6 +56,6 @@ def read_node(folder: Folder, node: str, names: Iterable[str]) -> Node:
         if name.startswith("cni-net.d/"):
             config = folder.read(name, parse_cni_conf)
             cni = [*(cni or []), config] if config is not None else cni
-        elif name.endswith((".log", "/logs")):
+        elif name.endswith(".log") or name.rpartition("/")[2] in LOG_FILES:
             logs += folder.read(name, parse_log) or ()
     return Node(node, facts, kubelet, kube_proxy, tuple(cni) if cni is not None else None, tuple(logs))

@@ -142,6 +142,11 @@ API_KINDS = {
     "rolebindings": "to whom it is permitted",
     "clusterroles": "what is permitted",
     "clusterrolebindings": "to whom it is permitted",
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": "whom the API server must reach",
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": "whom the API server must reach",
+    "apiservices.apiregistration.k8s.io": "whom the API server must reach",
+    "servicecidrs.networking.k8s.io": "the range of virtual addresses",
+    "ippools.crd.projectcalico.org": "the ranges of Pods",
     "version": "the version of the API server",
 }
 """Under ``api/``, each with ``.json``: the plural, a dot and the API group; other kinds (custom ones) may be there."""

@@ -122,6 +122,6 @@ def state_checks() -> tuple[StateCheck, ...]:
 def pages() -> dict[str, str]:
     """The page of every check, by code."""
     load_checks()
-    found = {code: one.page for code, one in _EXPLANATIONS.items()}
-    found |= {code: one.page for code, one in _STATE_CHECKS.items()}
+    found = {code: one.page for code, one in _STATE_CHECKS.items()}
+    found |= {code: one.page for code, one in _EXPLANATIONS.items()}
     return dict(sorted(found.items()))

@@ -33,6 +33,11 @@ TELLING_PARTS = (
     # CoreDNS
     r"plugin/loop|Loop \(.*\) detected|plugin/errors|plugin/kubernetes: .*(?:[Ff]ailed|[Ww]aiting|pending)",
     r"panic:|fatal error:|goroutine \d+ \[running\]",
+    r"Error during parsing|Unknown directive|[Cc]orefile changed but reload failed|[Ww]aiting for Kubernetes API",
+    # who may not do what, and what is missing
+    r"is forbidden: User|Unauthorized|Forbidden",
+    r"No chain/target/match by that name|can't initialize ip6?tables table|executable file not found",
+    r"waiting for IPAM-D|waiting for lo to become free|nf_conntrack: table full|neighbour table overflow",
     # kube-proxy: what it is and whether it can write its rules
     r"[Uu]sing \w+ [Pp]roxier|[Ff]alling back to|[Cc]an't use (?:the )?(?:ipvs|nftables|IPVS)",
     r"iptables-restore|xtables lock|nft: Error|[Ff]ailed to (?:sync|execute|list|ensure|setup|set up)",
@@ -80,7 +85,9 @@ def parse_log(text: str, file: str) -> tuple[tuple[LogLine, ...], tuple[Unrecogn
 
 
 def _worth(line: LogLine) -> bool:
-    return line.level in KEPT_LEVELS or (line.level != "D" and TELLING.search(line.message) is not None)
+    if line.level in KEPT_LEVELS:
+        return True
+    return line.level != "D" and TELLING.search(f"{line.source}: {line.message}") is not None
 
 
 def _lines(text: str, file: str) -> Iterator[LogLine]:

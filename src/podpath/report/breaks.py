@@ -154,8 +154,9 @@ def _services(promises: Sequence[Promise], names: Names, share: Share | None) ->
         key = f" ({how})" if how else "", _from(some, names)
         alike.setdefault(key, []).append((_service_name(ref, some, names), _weight(some)))
     if len(alike) > MOST_PHRASES:
-        some = sorted(by_service, key=lambda ref: -_weight(by_service[ref]))
-        told = f"{len(some):,} Services, such as {listed((ref.short for ref in some[:3]), 3)}, {_from(promises, names)}"
+        refs = sorted(by_service, key=lambda ref: -_weight(by_service[ref]))
+        such = listed((ref.short for ref in refs[:3]), 3)
+        told = f"{len(refs):,} Services, such as {such}, {_from(promises, names)}"
         return [Phrase(told, _weight(promises))]
     phrases = []
     for (how, origin), services in alike.items():
