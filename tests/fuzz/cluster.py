@@ -29,7 +29,6 @@ from podpath.model.network import Network
 from podpath.model.origin import Unrecognized
 from podpath.parse.kube_lists import parse_cluster
 from tests.bundle.archives import tar
-from tests.fuzz.samples import trimmed
 from tests.scenarios.bundles import packed
 
 MARK = b"=== "
@@ -186,7 +185,9 @@ def redact_all(data: bytes) -> None:
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 SYSCTLS = ("net.ipv4.ip_", "net.ipv4.conf.all.", "net.bridge", "net.netfilter.nf_conntrack_m", "net.ipv4.conf.eth0.")
-KEPT_PODS = ("ops.client", "shop.api-", "kube-system.coredns-")
+KEPT_PODS = ("ops.client", "shop.api-")
+KEPT = ("client", "api", "kubernetes", "kube-dns", "n1", "n2", "shop", "ops", "kube-system", "default")
+"""Names of the objects that are kept, or their beginnings up to a dash."""
 NOT_KEPT = ("/again/", "truth.json", "nft-list-ruleset", "clusterrole", "role", "leases", "serviceaccounts")
 
 
@@ -202,22 +203,16 @@ def small_bundle() -> dict[str, bytes]:
         if parts[-1] == "sysctl":
             lines = content.split(b"\n")
             content = b"\n".join(line for line in lines if line.decode().startswith(SYSCTLS))
-        if path.startswith("api/") and parts[-1] not in ("pods.json", "services.json", "nodes.json"):
-            content = trimmed(content, 8000)
-        if path.startswith("api/pods"):
-            content = _few_pods(content)
-        files[path] = content
+        files[path] = _few_objects(content) if path.startswith("api/") else content
     return files
 
 
-def _few_pods(content: bytes) -> bytes:
+def _few_objects(content: bytes) -> bytes:
     listed = json.loads(content)
-    names = tuple(name.partition(".")[2] for name in KEPT_PODS)
-    listed["items"] = [
-        pod
-        for pod in listed["items"]
-        if pod["spec"].get("nodeName") != "n3" and pod["metadata"]["name"].startswith(names)
-    ]
+    if "items" not in listed:
+        return content
+    found = [one for one in listed["items"] if one["metadata"]["name"].partition("-")[0] in KEPT or one["metadata"]["name"] in KEPT]
+    listed["items"] = [one for one in found if one.get("spec", {}).get("nodeName") != "n3"][:6]
     return json.dumps(listed, indent=1).encode()
 
 

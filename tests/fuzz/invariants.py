@@ -193,7 +193,7 @@ def ipset(text: str, facts: Any, lost: Lost) -> None:
             assert number in noted(lost) or words[0] in {"a", "-A", "-N", "n"}, line
     for one in facts.values():
         after = [entry for entry in lost if entry.origin.line >= one.origin.line]
-        assert one.unknown or not any(entry.origin.text.split()[1:2] == [one.name] for entry in after), one.name
+        assert one.unknown or not any(entry.origin.text.split()[:2] == ["add", one.name] for entry in after), one.name
 
 
 def is_unknown(item: object) -> bool:
@@ -226,29 +226,32 @@ def iptables(text: str, tables: tuple[Table, ...], lost: Lost) -> None:
 
 def nft(text: str, found: NftRuleset) -> None:
     """Every rule of the ruleset is in a chain or noted, every set has its elements or says that it lacks some."""
-    objects = msgspec.json.decode(text.encode(errors="replace"))["nftables"]
-    rules = every_rule(found)
+    whole = msgspec.json.decode(text.encode(errors="replace"), type=dict[str, msgspec.Raw])
+    objects = [_parts(one) for one in msgspec.json.decode(whole["nftables"], type=list[msgspec.Raw])]
     shown = [lost for lost in found.unrecognized if "without its look-up" not in lost.reason]
-    of_rules = [lost for lost in shown if _has(objects[lost.origin.line - 1], "rule")]
-    assert len(rules) + len(of_rules) == sum(_has(one, "rule") for one in objects)
+    of_rules = [lost for lost in shown if "rule" in objects[lost.origin.line - 1]]
+    assert len(every_rule(found)) + len(of_rules) == sum("rule" in one for one in objects)
     for table in (*found.tables, *found.lossy):
         assert {chain.name for chain in table.base_chains} <= set(table.chains)
-    given: dict[str, int] = {}
-    lost = {one.origin.line for one in shown}
+    given: Counter[str] = Counter()
+    lost = noted(shown)
     for number, one in enumerate(objects, 1):
-        for kind in ("set", "map"):
-            if _has(one, kind) and number not in lost:
-                elements = one[kind].get("elem")
-                name = one[kind]["name"]
-                given[name] = given.get(name, 0) + (len(elements) if isinstance(elements, list) else 0)
-    kept: dict[str, int] = {}
+        for kind in {"set", "map"} & one.keys():
+            record = _decoded(bytes(one[kind])) if number not in lost else {}
+            elements = record.get("elem")
+            given[record.get("name", "")] += len(elements) if isinstance(elements, list) else 0
+    kept = Counter({one.name: 0 for one in every_set(found)})
     for one in every_set(found):
-        kept[one.name] = kept.get(one.name, 0) + len(one.elements) + (1 << 30) * bool(one.unknown)
-    assert all(kept.get(name, -1) >= count for name, count in given.items()), (given, kept)
+        kept[one.name] += len(one.elements) + (1 << 30) * bool(one.unknown)
+    assert all(kept[name] >= count for name, count in given.items()), (given, kept)
 
 
-def _has(one: object, key: str) -> bool:
-    return isinstance(one, dict) and key in one
+def _parts(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    """The parts of an object, which may be broken in themselves; none if it is no object."""
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return {}
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -296,7 +299,7 @@ def addresses(text: str, facts: Any, lost: Lost) -> None:
     """Every address of every device is a fact or noted; so is a device that is none."""
     total = 0
     for raw in entries_of(text):
-        device = _object(raw)
+        device = _parts(msgspec.Raw(raw)) if _decoded(raw) else {}
         inner = device.get("addr_info", msgspec.Raw(b"[]")) if device else None
         try:
             total += len(entries_of(bytes(inner).decode())) if inner and _named(device) else 1
@@ -310,8 +313,6 @@ def _named(device: Mapping[str, msgspec.Raw]) -> bool:
     return re.fullmatch(rb'".+"|-?\d+', name, re.DOTALL) is not None
 
 
-def _object(raw: bytes) -> dict[str, msgspec.Raw]:
-    return msgspec.json.decode(raw, type=dict[str, msgspec.Raw]) if _decoded(raw) else {}
 
 
 def cni(text: str, facts: Any, lost: Lost) -> None:

@@ -155,8 +155,8 @@ def _same_symptom(branch: Branch, probe: Probe) -> bool:
     """Whether the kernel's error is the one we tell. A neighbour that does not answer is told after a while; a TCP client
     of IPv6 does not hear an error that comes while it still sends its SYN (LockDroppedIcmps)."""
     told, outcome = ANSWERS.get(branch.symptom, ""), probe.outcome
-    if outcome == told or branch.symptom is Symptom.UNKNOWN:
-        return True
+    if outcome == told or branch.symptom is Symptom.UNKNOWN or branch.disposition is Disposition.EXITS_NETWORK:
+        return True  # what a host or switch outside says of it no bundle shows
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
     slow = slow or branch.end.last.kind in ("link-down", "bridge-port")
     unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT

@@ -293,3 +293,27 @@ def test_what_fails_by_design_says_so_first():
     assert text.startswith(
         "It fails by design: NetworkPolicy shop/deny selects shop/api-2 and allows nobody.\n"
     )
+
+
+def test_of_many_ways_to_fail_the_first_three_are_drawn():
+    steps = [
+        Step("FORWARD", f"dropped {n}", Origin("nodes/n2/x", n, "x"), kind="rule-drop") for n in range(1, 6)
+    ]
+    answer = an_answer(*(fails(2, step, probability=0.2) for step in steps))
+    assert drawn(answer).count("✗") == 3
+    assert "  one more (shop/api-2 on n2) fails otherwise: dropped 4 (n2, x:4)" in drawn(answer)
+    assert drawn(answer, style=Style(verbose=True)).count("✗") == 5
+
+
+def test_where_sight_ends_there_is_a_question_mark_and_no_cross():
+    step = Step("tc", "what the program does", kind="unreadable")
+    open_ = [
+        Branch(
+            0.5, (), (a_request(n, step, disposition=Disposition.INSUFFICIENT_INFO),), None, Symptom.UNKNOWN
+        )
+        for n in (2, 3)
+    ]
+    text = drawn(an_answer(*open_, verdict=Verdict.UNKNOWN))
+    assert "    ? tc            what the program does" in text
+    assert "✗" not in text
+    assert "  the other one (shop/api-3 on n3) is not known either" in text

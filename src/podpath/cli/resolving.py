@@ -1,4 +1,4 @@
-"""``podpath why SRC name/HOSTNAME``: does a name resolve, and if not, which query fails?"""
+"""``podpath why SRC name/HOSTNAME``: whether a name resolves, and if not, which query fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Resolution:
             return lines
         flow, answer = self.found.failing
         names = Names(self.network)
-        asked = Asked(names.netns(flow.netns), f"DNS at {names.place(flow.dst)}")
+        asked = Asked(names.netns(flow.netns), f"DNS {names.addr(flow.dst)}".strip())
         fix = filled_fix(self.cause.fix) if self.cause is not None and self.cause.fix is not None else None
         report = WhyReport(answer, names, style, asked=asked, cause=self.cause, fix=fix, undo=undo_steps)
         return [*lines, "", style.paint("bold", "The query that fails:"), *report.lines()]
@@ -64,7 +64,8 @@ class Resolution:
             case Verdict.FAILS:
                 return f'It does not resolve: {who} and gets "{found.symptom}"{f": {why}" if why else ""}.'
             case Verdict.SOMETIMES:
-                return f"It resolves {100 * (found.probability or 0):.0f} % of the time: {who}, and not every query is answered."
+                chance = f"{100 * (found.probability or 0):.0f} % of the time"
+                return f"It resolves {chance}: {who}, and not every query is answered."
         return (
             f"Cannot tell: {who}. It would be decided by {why or 'more of the state than the bundle holds'}."
         )

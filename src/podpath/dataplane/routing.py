@@ -233,7 +233,7 @@ def select_address(netns: Netns, dev: str, towards: int, *, scope_link: bool = F
     else the first usable address of the other devices in order of index. IPv6: the address with the longest common
     prefix (RFC 6724 rule 8), link-local ones only for link-local destinations."""
     v4 = is_v4(towards)
-    usable = [a for a in netns.addresses or () if is_v4(a.addr) == v4 and not a.tentative and (scope_link or a.scope not in ("link", "host"))]
+    usable = [a for a in netns.addresses or () if is_v4(a.addr) == v4 and not a.tentative and a.scope != "host" and (scope_link or a.scope != "link")]
     if not v4:
         return _select_v6(netns, dev, towards)
     own = [a for a in usable if a.dev == dev and not a.secondary]

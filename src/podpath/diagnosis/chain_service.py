@@ -86,7 +86,8 @@ def _selected(network: Network, service: Service) -> Iterator[ChainLink]:
 def _ready(pods: Sequence[Pod]) -> ChainLink:
     waiting = [pod for pod in pods if not pod.ready]
     if not waiting:
-        return ChainLink("Pods are ready", "ok", f"all {len(pods)} are", (pods[0].origin,))
+        text = f"all {len(pods)} are" if len(pods) > 1 else "it is"
+        return ChainLink("Pods are ready", "ok", text, (pods[0].origin,))
     told = "; ".join(f"{pod.meta.name} ({trouble(pod)})" for pod in waiting[:MOST_TOLD])
     text = f"{len(pods) - len(waiting)} of {len(pods)} are; not {told}"
     lines = tuple(pod.origin for pod in waiting[:MOST_TOLD])
@@ -163,7 +164,7 @@ def _sockets(network: Network, port: ServicePort, pods: Listed, part: str) -> Ch
         lines = tuple(line for _, line in closed)
         return ChainLink(title, "broken", "; ".join(text for text, _ in closed), lines, part)
     if unseen:
-        text = f"the sockets of {unseen} of {len(pods)} Pods were not collected"
+        text = f"the sockets of {f'{unseen} of {len(pods)} Pods' if len(pods) > 1 else 'its Pod'} were not collected"
         return ChainLink(title, "unknown", text, open_, part)
     return ChainLink(title, "ok", f"in all {len(pods)} Pods" if len(pods) > 1 else "in its Pod", open_, part)
 

@@ -44,9 +44,10 @@ def _as_array(text: str) -> str:
         return text
     try:
         by_port = msgspec.json.decode(text, type=dict[str, object])
+        entries = [{"ifname": name, "vlans": vlans} for name, vlans in by_port.items()]
+        return msgspec.json.encode(entries).decode()
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return text  # whose error parse_entries reports
-    return msgspec.json.encode([{"ifname": name, "vlans": vlans} for name, vlans in by_port.items()]).decode()
 
 
 def _port(entries: tuple[Fields, ...]) -> PortVlans:

@@ -79,7 +79,7 @@ def _source(origin: Origin, note: str, gutter: int, style: Style) -> list[str]:
 
 def _absence(origin: Origin, note: str, gutter: int, style: Style) -> list[str]:
     """What a source does not hold has no line to point at."""
-    texts = [origin.text] if note in ("", origin.text) else [origin.text, note]
+    texts = [text for text in dict.fromkeys((origin.text, note)) if text]
     return [
         _bar(gutter, style, " " + style.paint("error", line))
         for text in texts

@@ -18,6 +18,8 @@ NARROWEST_TEXT = 24
 """Columns that a step's words need beside their source; in narrower windows the source goes under them."""
 QUIET_STAGES = frozenset({"neighbor", "mark"})
 """Steps that are shown only with -v, or when they end the way."""
+UNSEEN = "unreadable"
+"""The kind of step where sight ends."""
 ARRIVED = (Disposition.ACCEPTED, Disposition.EXITS_NETWORK)
 
 _ROUTE_TAIL = re.compile(r" (?:proto|scope|src|metric|pref|onlink)\b.*")
@@ -32,6 +34,8 @@ class Row(NamedTuple):
     rule: str
     """The line itself, where it is worth showing."""
     ends: bool = False
+    open: bool = False
+    """It ends here only as far as we see."""
 
 
 class TraceDrawing:
@@ -99,7 +103,14 @@ class TraceDrawing:
         shown = self.style.verbose or ends
         shown = shown and step.origin.line > 0 and step.origin.text != step.text
         rule = step.origin.text if shown else ""
-        return Row(self._stage(hop, step), printable(text), self._source(hop, step), printable(rule), ends)
+        return Row(
+            self._stage(hop, step),
+            printable(text),
+            self._source(hop, step),
+            printable(rule),
+            ends,
+            step.kind == UNSEEN,
+        )
 
     def _stage(self, hop: Hop, step: Step) -> str:
         if hop.outer and step.stage == "route":
@@ -150,12 +161,12 @@ class TraceDrawing:
 
     def _draw(self, row: Row) -> list[str]:
         style = self.style
-        mark = style.cross if row.ends else " "
+        mark = " " if not row.ends else "?" if row.open else style.cross
         head = f"{' ' * INDENT}{mark} {row.stage:{STAGE}} "
         room = style.width - columns(row.source) - 2
         beside = room - columns(head) >= NARROWEST_TEXT
         first, *rest = style.wrap(row.text, head, width=room if beside else style.width)
-        role = "error" if row.ends else ""
+        role = "" if not row.ends else "warning" if row.open else "error"
         source = style.paint("dim", row.source)
         gap = " " * (style.width - columns(row.source) - (columns(first) if beside else 0))
         lines = [_painted(style, role, head) + _painted(style, role, first[len(head) :])]

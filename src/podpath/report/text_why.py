@@ -16,8 +16,14 @@ from podpath.report.notes import Notes, Undo, headline
 from podpath.report.style import Style, listed, printable
 from podpath.report.why_sentence import NUMBERS, sentence
 
-MOST_FAILURES = 3
-"""Different ways to fail that are drawn whole."""
+MOST_DRAWN = {False: 3, None: 1, True: 1}
+"""Different ways to fail, to stay open, to work, that are drawn whole; the others are a line."""
+ALIKE = {
+    True: ("works in the same way", "work in the same way"),
+    False: ("ends there too", "end there too"),
+    None: ("is not known either", "are not known either"),
+}
+"""What is said of one, or several, branches that end as the one that is drawn."""
 LEGS = {"reply": "the reply", "data": "full-size data", "data icmp": "the ICMP error about it"}
 
 
@@ -66,8 +72,12 @@ class WhyReport:
         for note in self.asked.notes:
             lines += [self.style.paint("dim", line) for line in self.style.wrap(f"({printable(note)})")]
         lines.append("")
-        for index, group in enumerate(self._groups()):
-            lines += self._group(group, first=index == 0)
+        drawn: list[bool | None] = []
+        for group in self._groups():
+            works = group[0].works
+            whole = self.style.verbose or (drawn.count(works) < MOST_DRAWN[works] and not (works and drawn))
+            lines += [*(self._group(group) if whole else self._other(group)), ""]
+            drawn.append(works)
         lines += [*self._questions(), *self._cause()]
         return lines[:-1] if lines[-1] == "" else lines
 
@@ -79,24 +89,30 @@ class WhyReport:
         for branch in self.answer.branches:
             step = branch.end.last
             key = (branch.works, branch.end.leg, branch.end.netns, step.kind, step.origin, step.chain)
-            groups.setdefault(True if branch.works else key, []).append(branch)
+            groups.setdefault(branch.works if branch.works is not False else key, []).append(branch)
         order = {False: 0, None: 1, True: 2}
         return sorted(
             groups.values(), key=lambda group: (order[group[0].works], -sum(b.probability for b in group))
         )
 
-    def _group(self, group: list[Branch], *, first: bool) -> list[str]:
+    def _group(self, group: list[Branch]) -> list[str]:
         """One of them whole, the others by name."""
-        branch = group[0]
-        if branch.works and not first:
-            return [*self._folded(group, "works, there and back", "work, there and back"), ""]
-        lines = self._branch(branch)
+        lines = self._branch(group[0])
         if len(group) > 1:
-            words = ("works in the same way", "work in the same way") if branch.works else ("ends", "end")
-            lines += self._folded(
-                group[1:], *(words if branch.works else ("ends there too", "end there too"))
+            lines += self._folded(group[1:], *ALIKE[group[0].works])
+        return lines
+
+    def _other(self, group: list[Branch]) -> list[str]:
+        """All of them in a line."""
+        if group[0].works is not False:
+            return self._folded(
+                group, *(("works, there and back", "work, there and back") if group[0].works else ALIKE[None])
             )
-        return [*lines, ""]
+        end = group[0].end.last
+        words = f": {printable(self.names.annotated(end.text))}" + (
+            f" ({end.origin})" if end.origin.file else ""
+        )
+        return self._folded(group, f"fails otherwise{words}", f"fail otherwise{words}", "one more", "{} more")
 
     def _branch(self, branch: Branch) -> list[str]:
         lines: list[str] = []
@@ -153,11 +169,18 @@ class WhyReport:
         )
         return self.style.wrap(printable(text), "    ")
 
-    def _folded(self, group: Sequence[Branch], one: str, several: str) -> list[str]:
+    def _folded(
+        self,
+        group: Sequence[Branch],
+        one: str,
+        several: str,
+        first: str = "the other one",
+        others: str = "the other {}",
+    ) -> list[str]:
         """``the other two (shop/api-1 on n1, shop/api-2 on n3) work, there and back``."""
         who = list(dict.fromkeys(self._backend(branch) for branch in group))
         number = NUMBERS[len(group)] if len(group) < len(NUMBERS) else str(len(group))
-        subject = "the other one" if len(group) == 1 else f"the other {number}"
+        subject = first if len(group) == 1 else others.format(number)
         named = f" ({listed(who, 99 if self.style.verbose else 4)})" if any(who) else ""
         return self.style.wrap(f"{subject}{printable(named)} {one if len(group) == 1 else several}", "  ")
 

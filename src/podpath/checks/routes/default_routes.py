@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from podpath.checks.case import Case, Explained
 from podpath.checks.registry import explanation
+from podpath.checks.steps.pod_routes import lost
 from podpath.checks.steps.ranges import host_of, hosts
 from podpath.checks.steps.routes import connected, default_route, everywhere, made, route_text
 from podpath.model.addr import LINK_LOCAL_V4, is_v4, parse_addr
@@ -46,7 +47,7 @@ def node_no_default_route(case: Case) -> Explained | None:
         return None
     if case.step.kind == "neighbor-unresolved" and not gateway_is_routed(case):
         return None
-    if case.step.kind == "no-route" and not case.netns.is_host:
+    if case.step.kind == "no-route" and (not case.netns.is_host or lost(case)):
         return None
     like = _siblings_default(case.network, host, v4=v4)
     edits: tuple[tuple[Edit, ...], ...] = ((AddRoute(host.id, like),),) if like is not None else ()

@@ -124,6 +124,8 @@ def output_hook(walk: Walk) -> Outcome:
     result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=after.src, iif="lo"))
     outcome = _take(walk, result)
     if outcome is not Outcome.NEXT:
+        if after.protocol == TCP:
+            walk.symptom = Symptom.TIMEOUT  # its timers take no notice of a SYN that could not be sent (tcp_connect)
         return outcome
     if walk.v4 and is_loopback(after.src) and walk.oif != "lo" and not _localnet_allowed(walk, walk.oif):
         step = Step(
