@@ -32,7 +32,7 @@ def neighbors(network, node, change):
 
 
 def test_a_missing_neighbour_entry_is_written_from_the_other_ends_device():
-    found = the(named(neighbors(healthy(), "n1", lambda n: None), pods), "vtep-neigh-missing")
+    found = the(named(neighbors(healthy(), "n1", lambda _: None), pods), "vtep-neigh-missing")
     assert {edit.neighbor.lladdr for edit in found.fix.edits} == {
         device(healthy(), node).mac for node in ("n2", "n3")
     }
@@ -41,7 +41,7 @@ def test_a_missing_neighbour_entry_is_written_from_the_other_ends_device():
 
 
 def test_all_missing_neighbour_entries_of_a_node_are_one_mending():
-    found = named(neighbors(healthy(), "n1", lambda n: None), pods)
+    found = named(neighbors(healthy(), "n1", lambda _: None), pods)
     assert codes(found) == {"vtep-neigh-missing"}
     assert len({repr(one.fix.edits) for one in found}) == 1
 

@@ -60,8 +60,8 @@ def test_a_near_miss_is_helped():
     assert "did you mean ip-forward-off" in done.stderr
 
 
-def test_a_step_without_a_name_is_explained_as_such():
-    assert "A step of the kind rule-drop" in podpath("explain", "unnamed-rule-drop").stdout
+def test_a_step_without_a_name_has_a_page_too():
+    assert podpath("explain", "unnamed-rule-drop").stdout.startswith("unnamed-rule-drop: ")
 
 
 @pytest.mark.parametrize("output", ["check", "why", "flows", "target"])

@@ -8,11 +8,13 @@ from podpath.cli.main import main
 
 
 @pytest.fixture
-def asked(corpus, capsys):
+def asked(corpus, capsys, monkeypatch):
     def ask(bundle, *arguments):
         code = main(["why", str(corpus[bundle]), *arguments])
         done = capsys.readouterr()
         return code, done.out + done.err
+
+    monkeypatch.setenv("COLUMNS", "120")
 
     return ask
 

@@ -186,7 +186,7 @@ def redact_all(data: bytes) -> None:
 
 SYSCTLS = ("net.ipv4.ip_", "net.ipv4.conf.all.", "net.bridge", "net.netfilter.nf_conntrack_m", "net.ipv4.conf.eth0.")
 KEPT_PODS = ("ops.client", "shop.api-")
-KEPT = ("client", "api", "kubernetes", "kube-dns", "n1", "n2", "shop", "ops", "kube-system", "default")
+KEPT = ("client", "api", "kubernetes", "n1", "n2", "shop", "ops", "kube-system", "default")
 """Names of the objects that are kept, or their beginnings up to a dash."""
 NOT_KEPT = ("/again/", "truth.json", "nft-list-ruleset", "clusterrole", "role", "leases", "serviceaccounts")
 
@@ -212,7 +212,14 @@ def _few_objects(content: bytes) -> bytes:
     if "items" not in listed:
         return content
     found = [one for one in listed["items"] if one["metadata"]["name"].partition("-")[0] in KEPT or one["metadata"]["name"] in KEPT]
-    listed["items"] = [one for one in found if one.get("spec", {}).get("nodeName") != "n3"][:6]
+    listed["items"] = [
+        one
+        for one in found
+        if one.get("spec", {}).get("nodeName") != "n3" and one["metadata"]["name"] not in ("kube-dns", "api-headless")
+    ][:6]
+    for one in listed["items"]:
+        if one["kind"] == "Service":
+            del one["spec"]["ports"][1:]
     return json.dumps(listed, indent=1).encode()
 
 
@@ -236,8 +243,9 @@ class CheckCrashedError(AssertionError):
 
 
 def bundle_samples() -> list[bytes]:
-    """Each file of the small bundle on its own, and none."""
-    return [joined({path: content}) for path, content in small_bundle().items() if content] + [b""]
+    """Each file of the small bundle on its own, one of each name, and none."""
+    by_name = {path.rpartition("/")[2]: path for path in reversed(small_bundle())}
+    return [joined({path: small_bundle()[path]}) for path in by_name.values() if small_bundle()[path]] + [b""]
 
 
 @lru_cache(maxsize=1)

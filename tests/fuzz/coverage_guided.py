@@ -11,7 +11,6 @@ import argparse
 import hashlib
 import importlib
 import json
-import pkgutil
 import re
 import subprocess
 import sys
@@ -22,6 +21,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src" / "podpath"
+READING = ["podpath.parse", "podpath.bundle", "podpath.model"]
+"""Where new paths count."""
+DIAGNOSING = ["podpath.assemble", "podpath.checks", "podpath.diagnosis", "podpath.intent", "podpath.cli"]
+"""... when a whole bundle is read; the data plane would be slow."""
+WHOLE = ("network", "flows")
 MOST_BYTES = 16_000
 SLOW_S = 2.0
 """A parser that takes longer for so little text is reported."""
@@ -116,15 +120,12 @@ def fuzz(name: str, seconds: int, corpus: Path, out: Path) -> None:
     """Feed one parser until the time is over; does not return."""
     import atheris  # type: ignore[import-not-found,unused-ignore]  # no dependency
 
-    with atheris.instrument_imports(include=["podpath"]):
-        podpath = importlib.import_module("podpath")
-        for module in pkgutil.walk_packages(podpath.__path__, "podpath."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+    with atheris.instrument_imports(include=DIAGNOSING if name in WHOLE else READING):
+        row = importlib.import_module("tests.fuzz.parsers").BY_NAME[name]
+        for path in (SRC / "checks").rglob("[a-z]*.py") if name in WHOLE else ():  # else imported when they are called
+            importlib.import_module(".".join(("podpath", *path.relative_to(SRC).with_suffix("").parts)))
     from tests.fuzz.mutations import mutated, random_edits
-    from tests.fuzz.parsers import BY_NAME
 
-    row = BY_NAME[name]
     corpus.mkdir(parents=True, exist_ok=True)
     for seed in row.seeds():
         (corpus / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)

@@ -77,10 +77,14 @@ def assignments(text: str, facts: Any, lost: Lost) -> None:
 def sysctl(text: str, facts: Any, lost: Lost) -> None:
     """A key is kept, its last value counts, and any other line is noted."""
     kept = set(facts.lines.values()) | noted(lost)
-    keys = Counter(line.partition("=")[0].strip().replace("/", ".") for line in numbered(text).values())
+    keys = Counter(_key(line) for line in numbered(text).values())
     for number, line in numbered(text).items():
-        assert number in kept or keys[line.partition("=")[0].strip().replace("/", ".")] > 1, line
+        assert number in kept or keys[_key(line)] > 1, line
     assert facts.values.keys() == facts.lines.keys()
+
+
+def _key(line: str) -> str:
+    return line.partition("=")[0].strip().replace("/", ".").strip(".")
 
 
 def snmp(text: str, facts: Any, lost: Lost) -> None:

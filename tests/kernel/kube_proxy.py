@@ -118,8 +118,7 @@ def _nat(proxy: Proxy) -> Iterator[str]:
     yield "-A KUBE-POSTROUTING -j MASQUERADE --random-fully"
     for service in proxy.services:
         yield from _service(proxy, service)
-    loopback = "" if proxy.v6 else "! -d 127.0.0.0/8 "
-    yield f"-A KUBE-SERVICES {loopback if False else ''}-m addrtype --dst-type LOCAL -j KUBE-NODEPORTS"
+    yield "-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS"
 
 
 def _service(proxy: Proxy, service: Service) -> Iterator[str]:
@@ -186,7 +185,7 @@ def nftables(proxy: Proxy) -> str:
         "reject-chain": ["reject"],
         "mark-for-masquerade": [f"mark set mark or {mark}"],
         "masquerading": [
-            f"mark and {mark} == 0 return" if False else f"mark and {mark} != 0 mark set mark xor {mark} masquerade fully-random",
+            f"mark and {mark} != 0 mark set mark xor {mark} masquerade fully-random",
             f"ct status dnat {ip} saddr . {ip} daddr . meta l4proto . th dport @hairpin-connections masquerade fully-random",
         ],
         "cluster-ips-check": [f"{ip} daddr @cluster-ips reject", f"{ip} daddr {SERVICE_CIDRS[proxy.v6]} drop"],
@@ -209,7 +208,7 @@ def nftables(proxy: Proxy) -> str:
     }
     for service in services:
         chains |= _chains(proxy, service)
-    declared = "\n".join(f"chain {name} {{ }}" for name in chains)
+    declared = "\n".join(f"chain {name} {{ }}" for name, rules in chains.items() if not rules or "hook" not in rules[0])
     filled = "\n".join(f"chain {name} {{\n" + "\n".join(rules) + "\n}" for name, rules in chains.items())
     return f"table {ip} kube-proxy {{\n{declared}\n" + "\n".join(body) + f"\n{filled}\n}}\n"
 

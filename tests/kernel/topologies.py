@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from podpath.model.network import Network
 from tests.kernel.lab import Lab, Space
 from tests.kernel.prober import Listener, Prober
 from tests.kernel.referee import Question, ask_tracer, disagreement, read_questions, untrue
@@ -22,6 +23,8 @@ class Scene:
 
     lab: Lab = field(default_factory=Lab)
     prober: Prober = field(default_factory=Prober)
+    known: Network | None = None
+    """The dump, where many tests share a scene that none of them changes."""
 
     def close(self) -> None:
         """Remove all of it."""
@@ -49,7 +52,7 @@ class Scene:
     def ask(self, text: str) -> list[Question]:
         """Ask both. What is dumped is the state before the first probe."""
         questions = read_questions(self.lab, text)
-        network = self.lab.network()
+        network = self.known or self.lab.network()
         self.prober.probe([question.probe for question in questions])
         ask_tracer(self.lab, network, questions)
         return questions
@@ -111,7 +114,7 @@ ip addr add fd44::1/64 dev br0 nodad
 """
 
 
-CLUSTER_CIDR, CLUSTER_CIDR6 = "10.244.0.0/16", "fd44::/32"
+CLUSTER_CIDR, CLUSTER_CIDR6 = "10.244.0.0/16", "fd44::/16"
 OUTSIDE = "203.0.113.10"
 
 

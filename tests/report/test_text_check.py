@@ -146,10 +146,6 @@ def test_what_comes_next_is_ready_to_be_copied():
     ]
 
 
-def test_a_fault_without_a_name_has_no_page():
-    assert "explain" not in drawn(a_diagnosis(a_finding("unnamed-rule-drop")), place="prod")
-
-
 def test_notes_are_counted_and_not_shown():
     text = drawn(a_diagnosis(a_finding(), a_finding("note", severity=Severity.INFO)))
     assert "not shown: 1 finding below warning (--severity info)" in text

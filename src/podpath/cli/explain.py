@@ -9,8 +9,6 @@ import click
 
 from podpath.cli import options
 
-UNNAMED = "unnamed-"
-
 
 @click.command("explain")
 @click.argument("code", required=False)
@@ -41,19 +39,6 @@ def _page(code: str) -> str:
     known = pages()
     if code in known:
         return known[code]
-    if code.startswith(UNNAMED):
-        return _unnamed(code.removeprefix(UNNAMED))
     near = get_close_matches(code, known, 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "podpath explain --list has all of them"
     raise UsageError(f"there is no fault {code}: {hint}")
-
-
-def _unnamed(kind: str) -> str:
-    """A step that ends connections, and that no check has a name for."""
-    return f"""A step of the kind {kind} ends connections, and the catalogue has no name for the fault behind it.
-
-    ## What that means
-
-    The trace and the line are as certain as in any other finding: the packet ends there. Only the question who wrote
-    the line, and why, is yours to answer. Please report it if you think that others will meet it too.
-    """

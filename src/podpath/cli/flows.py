@@ -69,10 +69,20 @@ def answered_flows(
 
 
 def _answer(network: Network, question: FlowQuestion, causes: _Causes) -> JsonFlowAnswer:
+    asker = _home(network, question.netns)
     if isinstance(question, NameQuestion):
-        return resolve_dns_flow(network, question)
-    answer = trace_flow(network, question)
-    return flow_answer(answer, causes.of(question, answer))
+        return resolve_dns_flow(network, NameQuestion(asker, question.name))
+    flow = msgspec.structs.replace(question, netns=asker)
+    answer = trace_flow(network, flow)
+    return flow_answer(answer, causes.of(flow, answer))
+
+
+def _home(network: Network, netns: NetnsId) -> NetnsId:
+    """Where a Pod's sockets are: with hostNetwork in its node's own namespace."""
+    kind, _, rest = netns.partition("/")
+    namespace, _, name = rest.partition("/")
+    pod = network.cluster.pods.get((namespace, name)) if kind == "pod" else None
+    return node_netns(pod.node) if pod is not None and pod.host_network else netns
 
 
 def resolve_dns_flow(network: Network, question: NameQuestion) -> JsonFlowAnswer:
@@ -87,6 +97,7 @@ class _Causes:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._policies = bool(network.cluster.policies)
         self._known: dict[object, WhyCause | None] = {}
 
     def of(self, flow: Flow, answer: Answer) -> WhyCause | None:
@@ -94,10 +105,19 @@ class _Causes:
         if failing is None:
             return None
         end, step = failing.end, failing.end.last
-        key = (flow.netns, flow.dst, flow.dport, flow.protocol, end.leg, end.netns, end.packet.dst, step)
+        place = (end.leg, end.netns, end.packet.dst, end.packet.dport)
+        line = (step.stage, step.kind, step.origin, step.table, step.chain, step.dev, step.key)
+        key = (self._client(flow), flow.dst, flow.dport, flow.protocol, place, line)
         if key not in self._known:
             self._known[key] = explain_answer(self._network, flow, answer)
         return self._known[key]
+
+    def _client(self, flow: Flow) -> object:
+        """Who asks, as far as it can matter: policies tell Pods of one node apart, nothing else does."""
+        netns = self._network.namespaces.get(flow.netns)
+        if self._policies or netns is None:
+            return flow.netns, flow.src
+        return netns.node, netns.is_host
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

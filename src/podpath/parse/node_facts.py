@@ -18,6 +18,7 @@ from podpath.model.linux.node_facts import (
     Uname,
 )
 from podpath.model.origin import Origin, Unrecognized
+from podpath.parse.errors import ParseError
 from podpath.parse.json_entries import json_error
 from podpath.parse.text_lines import text_lines
 
@@ -41,7 +42,11 @@ def parse_node_facts(files: Mapping[str, str]) -> tuple[NodeFacts, Lost]:
     os_release, lost_os = parse_os_release(*only("os-release"))
     selinux, lost_selinux = parse_selinux(*only("selinux"))
     iptables, lost_iptables = parse_iptables_version(*only("iptables-version"))
-    proxy, lost_proxy = parse_proxy_healthz(*only("proxy-healthz"))
+    healthz, healthz_file = only("proxy-healthz")
+    try:
+        proxy, lost_proxy = parse_proxy_healthz(healthz, healthz_file)
+    except ParseError as error:  # one file of six: the others still count
+        proxy, lost_proxy = None, (Unrecognized(Origin(healthz_file, 1), str(error)),)
     flannel, lost_flannel = parse_flannel_subnet_env(*only("flannel-subnet.env"))
     lost = [*lost_uname, *lost_os, *lost_selinux, *lost_iptables, *lost_proxy, *lost_flannel]
     return NodeFacts(uname, os_release, selinux, iptables, proxy, flannel), tuple(lost)

@@ -152,7 +152,7 @@ class CheckReport:
         if not found or not self.place:
             return []
         first = found[0]
-        commands = [] if first.code.startswith("unnamed") else [f"podpath explain {first.code}"]
+        commands = [f"podpath explain {first.code}"]
         example = next((one for one in first.breaks if one.kind == "service"), next(iter(first.breaks), None))
         question = question_for(example, self.names) if example is not None else ""
         commands += [f"podpath why {self.place} {question}"] if question else []

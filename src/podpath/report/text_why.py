@@ -210,7 +210,7 @@ class WhyReport:
         notes = Notes(self.style, gutter_of(cause.evidence, self.style))
         if self.fix is not None:
             notes.fix(self.fix, self.undo)
-        if cause.code and not cause.code.startswith("unnamed"):
+        if cause.code:
             notes.text("more", f"podpath explain {cause.code}")
         return [*lines, *notes.lines]
 

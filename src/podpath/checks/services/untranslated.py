@@ -9,6 +9,7 @@ from podpath.checks.owners import KUBE_PROXY
 from podpath.checks.registry import explanation
 from podpath.checks.steps.components import restart, told
 from podpath.checks.steps.programming import lacking, reprogrammed
+from podpath.checks.steps.ranges import host_of
 from podpath.checks.steps.rules import jump_to
 from podpath.checks.steps.translation import asked_service, services_chain
 from podpath.checks.steps.verdicts import reachable, verdict_of
@@ -17,6 +18,7 @@ from podpath.model.edit import DeleteRule, Edit, InsertRule, Outside, table_id
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import Chain, Rule, Table
 from podpath.model.origin import Origin
+from podpath.model.refs import node_netns
 
 PORTALS = {"prerouting": "kubernetes service portals", "output": "kubernetes service portals"}
 WHO = {"prerouting": "Pods and the outside", "output": "the node itself"}
@@ -54,7 +56,7 @@ def kube_proxy_hooks_flushed(case: Case) -> Explained | None:
         return None
     table, chain, bases = found
     edits = tuple(
-        InsertRule(case.netns.id, table_id(table), base.name, _jump(table, base, chain.name), 0)
+        InsertRule(node_netns(case.node), table_id(table), base.name, _jump(table, base, chain.name), 0)
         for base in bases
     )
     state = told(case.network, "kube-proxy", case.node)
@@ -87,7 +89,8 @@ def _jump(table: Table, base: Chain, target: str) -> Rule:
 
 def _missing_jumps(case: Case) -> Iterator[tuple[Table, Chain, list[Chain]]]:
     """kube-proxy's chain, and the base chains that should come to it and do not; the case's own among them."""
-    found = services_chain(case.netns, v4=case.promise.flow.v4)
+    host = host_of(case.network, case.node)
+    found = services_chain(host, v4=case.promise.flow.v4) if host is not None else None
     if found is None:
         return
     table, services = found

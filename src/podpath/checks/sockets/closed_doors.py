@@ -7,12 +7,13 @@ from podpath.checks.owners import ISTIO, owner_of
 from podpath.checks.registry import explanation
 from podpath.checks.steps.components import pods_of, restart, told
 from podpath.checks.steps.ranges import api_endpoints
-from podpath.checks.steps.sockets import server_pod
-from podpath.checks.steps.translation import translations
+from podpath.checks.steps.sockets import listeners, server_pod
+from podpath.checks.steps.translation import Translation, translations
 from podpath.checks.steps.verdicts import verdict_of
 from podpath.model.addr import LINK_LOCAL_V4, format_addr
 from podpath.model.edit import Edit, Outside, SetSysctl
 from podpath.model.flow import TCP, endpoint_text
+from podpath.model.kube.pod import Pod
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux.netfilter import Rule
 from podpath.model.refs import ObjectRef
@@ -25,7 +26,11 @@ MORE_BACKLOG = "4096"
 """The kernel's own default since 5.4 (include/linux/socket.h, SOMAXCONN)."""
 
 
-@explanation("istio-redirect-no-listener", kinds=("no-listener", "listener-elsewhere"), specificity=45)
+@explanation(
+    "istio-redirect-no-listener",
+    kinds=("no-listener", "listener-elsewhere", "nat-wrong-target"),
+    specificity=49,
+)
 def istio_redirect_no_listener(case: Case) -> Explained | None:
     """The mesh's rules redirect a Pod's connections to a sidecar that does not listen.
 
@@ -50,25 +55,32 @@ def istio_redirect_no_listener(case: Case) -> Explained | None:
     container-not-listening: no redirect stood before it.
     """
     packet = case.step.packet or case.trace.packet
-    for translation in translations(case.trace, destination=True):
+    pod = server_pod(case)
+    found = _redirect(case)
+    if found is None or pod is None or any(one.port == packet.dport for one in listeners(case.netns, TCP)):
+        return None
+    return Explained(
+        f"Pod {pod.ref.short} redirects its connections to the mesh's sidecar (port {packet.dport}), which does not listen",
+        "redirected to a sidecar that is not there",
+        ((Outside(f"bring the sidecar of Pod {pod.ref.short} up, or start the Pod anew"),),),
+        "bring the sidecar up before the application (holdApplicationUntilProxyStarts, native sidecars)",
+        (f"kubectl -n {pod.meta.namespace} delete pod {pod.meta.name}",),
+        "low where a controller makes the Pod again",
+        subject=pod.ref,
+        evidence=(found.step.origin,),
+        reason=_sidecars_state(pod),
+    )
+
+
+def _redirect(case: Case) -> Translation | None:
+    """The mesh's translation in the Pod's own namespace."""
+    packet = case.step.packet or case.trace.packet
+    for translation in translations(case.branch.traces[0], destination=True):
         rule, step = translation.rule, translation.step
         at_home = translation.hop.netns == case.netns.id and not case.netns.is_host
         mesh = owner_of(step.table, step.chain) == ISTIO or packet.dport in SIDECAR_PORTS
         if at_home and mesh and rule is not None and _redirects(rule):
-            pod = server_pod(case)
-            name = f"Pod {pod.ref.short}" if pod is not None else case.netns.id
-            said = _sidecars_state(case)
-            return Explained(
-                f"{name} redirects its connections to the mesh's sidecar (port {packet.dport}), which does not listen",
-                "redirected to a sidecar that is not there",
-                ((Outside(f"bring the sidecar of {name} up, or start the Pod anew"),),),
-                "bring the sidecar up before the application (holdApplicationUntilProxyStarts, native sidecars)",
-                (f"kubectl -n {pod.meta.namespace} delete pod {pod.meta.name}",) if pod is not None else (),
-                "low where a controller makes the Pod again",
-                subject=pod.ref if pod is not None else None,
-                evidence=(step.origin,),
-                reason=said,
-            )
+            return translation
     return None
 
 
@@ -76,11 +88,8 @@ def _redirects(rule: Rule) -> bool:
     return any(isinstance(item, nl.Redirect | nl.Dnat) for item in rule.items)
 
 
-def _sidecars_state(case: Case) -> str:
-    pod = server_pod(case)
-    statuses = (
-        (*pod.status.container_statuses, *pod.status.init_container_statuses) if pod is not None else ()
-    )
+def _sidecars_state(pod: Pod) -> str:
+    statuses = (*pod.status.container_statuses, *pod.status.init_container_statuses)
     proxy = next((one for one in statuses if "proxy" in one.name), None)
     return f"container {proxy.name} is not ready" if proxy is not None and not proxy.ready else ""
 

@@ -12,8 +12,9 @@ from podpath.checks.steps.ranges import hosts, pod_ranges
 from podpath.checks.steps.rules import jump_to
 from podpath.checks.steps.verdicts import reachable
 from podpath.checks.steps.words import listed
-from podpath.model.addr import Prefix, format_prefix, is_v4
+from podpath.model.addr import MULTICAST_V4, Prefix, format_prefix, is_v4
 from podpath.model.edit import DeleteRule, Edit, InsertRule, table_id
+from podpath.model.flow import TCP, UDP
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux import nftables as nf
 from podpath.model.linux import xtables as xt
@@ -215,8 +216,9 @@ def _unreplied(case: Case) -> Iterator[Origin]:
     """Tracked connections to outside that were never answered, and whose answer would go to the Pod itself."""
     ranges = pod_ranges(case.network, v4=case.trace.packet.v4)
     for entry in case.netns.conntrack or ():
-        own = entry.reply.dst == entry.original.src
-        outside = not any(entry.original.dst in one for one in ranges)
+        own = entry.reply.dst == entry.original.src and entry.original.proto in (TCP, UDP)
+        dst = entry.original.dst
+        outside = dst not in MULTICAST_V4 and not any(dst in one for one in ranges)
         if entry.unreplied and own and outside and any(entry.original.src in one for one in ranges):
             yield entry.origin
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from podpath.checks.case import Case
@@ -137,6 +138,7 @@ def _verdicts(table: Table, data: nf.Expr) -> Iterator[nf.VerdictExpr]:
     yield from (one.data for one in elements if isinstance(one.data, nf.VerdictExpr))
 
 
+@lru_cache(maxsize=256)
 def reachable(table: Table, start: str) -> frozenset[str]:
     """The chains that a packet in a chain may come to, with itself."""
     found, pending = {start}, [start]

@@ -6,7 +6,7 @@ from podpath.dataplane.hooks import run_bridge_hook, run_hook
 from podpath.dataplane.routing import fib_of
 from podpath.dataplane.segment import is_wire
 from podpath.dataplane.stages.output import fib_key
-from podpath.dataplane.stages.receive import segmented_late
+from podpath.dataplane.stages.receive import forwarding_off, segmented_late, source_check
 from podpath.dataplane.stages.transmit import resolve_on_bridge
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.linux.link import BridgePort, Link
@@ -66,8 +66,8 @@ def _readdress(walk: Walk, bridge: Link) -> Outcome:
     routed (br_nf_pre_routing_finish)."""
     result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=walk.packet.src, iif=bridge.name))
     hop = result.hops[0] if result.type == "unicast" and result.hops else None
-    if hop is None or hop.dev != bridge.name:
-        walk.dst_mac = ""
+    if hop is None or hop.dev != bridge.name or (walk.v4 and (forwarding_off(walk) or source_check(walk))):
+        walk.dst_mac = ""  # up to layer 3, which finds the same (ip_route_input)
         return Outcome.NEXT
     walk.hop = hop
     target = hop.gateway if hop.gateway is not None else walk.packet.dst

@@ -94,7 +94,7 @@ def route_input(walk: Walk) -> Outcome:
     if result.type == "unknown":
         return walk.blind("route", result.question, result.origin)
     if result.type in ("local", "anycast"):
-        wrong = _source_check(walk)
+        wrong = source_check(walk)
         if wrong is not None:
             return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
         walk.oif = ""
@@ -103,7 +103,7 @@ def route_input(walk: Walk) -> Outcome:
         question = f"the sysctls of {walk.netns.folder} were not collected: is forwarding on?"
         if walk.decider.unknown(question):
             return walk.blind("route", question)
-    closed = _forwarding_off(walk)
+    closed = forwarding_off(walk)
     if closed is not None:
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, closed)
     if result.type == "none":
@@ -117,7 +117,7 @@ def route_input(walk: Walk) -> Outcome:
         if result.route is None and walk.error == "icmp-host-unreachable":
             walk.error = "icmp-net-unreachable"  # of a rule: fib4_rule_action
         return walk.end(Disposition.NULL_ROUTED, heard(walk.error, walk.packet) if walk.error else Symptom.TIMEOUT, step)
-    wrong = _source_check(walk)
+    wrong = source_check(walk)
     if wrong is not None:
         return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
     walk.hop = pick_hop(walk, result)
@@ -140,7 +140,7 @@ def _martian(walk: Walk) -> Step | None:
     return None
 
 
-def _forwarding_off(walk: Walk) -> Step | None:
+def forwarding_off(walk: Walk) -> Step | None:
     """Forwarding is a switch of the device the packet came in by; IPv6 reads the one for all (ip6_forward)."""
     sysctls = walk.netns.sysctls
     if sysctls is None:
@@ -162,7 +162,7 @@ def _forwarding_off(walk: Walk) -> Step | None:
     return Step("route", text, sysctls.origin(key), kind="forwarding-off", key=key, dev=walk.iif, packet=walk.packet)
 
 
-def _source_check(walk: Walk) -> Step | None:
+def source_check(walk: Walk) -> Step | None:
     if not walk.v4:
         return None
     packet = walk.packet
