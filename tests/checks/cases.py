@@ -19,11 +19,11 @@ from podpath.model.addr import parse_addr, parse_prefix
 from podpath.model.diagnosis import CrashedCheck
 from podpath.model.edit import DeleteRule, InsertRule, SetChainPolicy, apply_edits, table_id
 from podpath.model.finding import Finding
-from podpath.model.flow import Flow
+from podpath.model.flow import TCP, Flow
 from podpath.model.linux.link import InterfaceAddress, Link
 from podpath.model.linux.netfilter import Base, Chain, Rule, Table
 from podpath.model.linux.route import NextHop, Route
-from podpath.model.network import Netns, Network
+from podpath.model.network import Network
 from podpath.model.origin import Origin
 from podpath.model.promise import Promise
 from podpath.model.refs import NetnsId, ObjectRef, node_netns
@@ -48,7 +48,7 @@ def healthy(name: str = VXLAN) -> Network:
         return build_network(name, {path: bundle.read(path) for path in bundle.files()})
 
 
-def host(network: Network, node: str) -> Netns:
+def host(network: Network, node: str) -> Any:
     """A node's own namespace."""
     return network.namespaces[node_netns(node)]
 
@@ -148,7 +148,7 @@ def address(network: Network, node: str, dev: str, addr: str, length: int) -> Ne
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
-def table(network: Network, node: str, name: str, backend: str = "nft", family: str = "ip") -> Table:
+def table(network: Network, node: str, name: str, backend: str = "nft", family: str = "ip") -> Any:
     """One table of a node."""
     return next(
         t for t in host(network, node).tables if (t.backend, t.family, t.name) == (backend, family, name)
@@ -230,16 +230,21 @@ def a_table(name: str, *chains: Chain, backend: str = "native", family: str = "i
     )
 
 
+def from_outside(dst: str, port: int, protocol: int = TCP, src: str = "172.30.0.1") -> Flow:
+    """A connection from a host on the nodes' network that is no node."""
+    return Flow(NetnsId(""), parse_addr(dst), protocol, port, src=parse_addr(src))
+
+
 # --- what is said -------------------------------------------------------------------------------------------------
 
 
-def named(network: Network, wanted: Wanted = lambda _: True) -> list[Finding]:
+def named(network: Network, wanted: Wanted = lambda _: True) -> list[Any]:
     """The causes behind the broken promises, as the diagnosis names and proves them."""
     made = [one for one in promises(network) if isinstance(one, Promise) and wanted(one)]
     return _named(network, [judge(network, one) for one in made])
 
 
-def asked(network: Network, flow: Flow, kind: str = "asked", **fields: Any) -> list[Finding]:
+def asked(network: Network, flow: Flow, kind: str = "asked", **fields: Any) -> list[Any]:
     """The causes behind one connection."""
     ref = ObjectRef("Flow", "", str(flow))
     promise = Promise(
@@ -248,7 +253,7 @@ def asked(network: Network, flow: Flow, kind: str = "asked", **fields: Any) -> l
     return _named(network, [judge(network, promise)])
 
 
-def _named(network: Network, judged: list[Judged]) -> list[Finding]:
+def _named(network: Network, judged: list[Judged]) -> list[Any]:
     causes = Causes(network)
     crashed: list[CrashedCheck] = []
     for one in judged:
@@ -270,7 +275,7 @@ def mended_by(finding: Finding) -> set[str]:
     return {type(edit).__name__ for edit in finding.fix.edits}
 
 
-def the(findings: list[Finding], code: str) -> Finding:
+def the(findings: list[Any], code: str) -> Any:
     """The finding of a name."""
     found = [one for one in findings if one.code == code]
     assert found, f"{code} was not named, but {sorted(codes(findings)) or 'nothing'}"

@@ -1,6 +1,7 @@
 """Where a connection ends: at sockets, at sizes, at sources; and the plain answers for all the rest."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -67,6 +68,12 @@ def hint(network, app, port):
 
 def test_a_service_that_leads_to_another_port_than_the_declared_and_open_one_is_wrong():
     network = hint(sockets(healthy(), "db", moved(5432, port=6543)), "db", 6543)
+    db = network.cluster.services["shop", "db"]
+    ports = tuple(
+        msgspec.structs.replace(one, target_port=5432) for one in db.spec.ports
+    )  # a number, not a name
+    numbered = msgspec.structs.replace(db, spec=msgspec.structs.replace(db.spec, ports=ports))
+    network = cases.with_cluster(network, services={**network.cluster.services, db.key: numbered})
     found = the(named(network, services), "svc-targetport-mismatch")
     assert str(found.subject) == "Service shop/db"
     assert '"targetPort":6543' in found.fix.edits[0].patch
@@ -247,14 +254,13 @@ def test_one_nodes_smaller_device_is_unlike_the_others():
     network = cases.link(healthy(), "n2", "flannel.1", mtu=1280)
     network = cases.insert(network, "n2", "filter", "-A OUTPUT -p icmp -j DROP")
     case = a_case("too-big", node_netns("n2"), network, dev="flannel.1")
-    one = next(one for one in explanations("too-big") if one.code == "mtu-inconsistent-nodes")
-    assert "1280" in one.explain(case).message
-    assert one.explain(a_case("too-big", node_netns("n1"), healthy(), dev="flannel.1")) is None
+    assert "1280" in explained("too-big", "mtu-inconsistent-nodes", case).message
+    alike = a_case("too-big", node_netns("n1"), healthy(), dev="flannel.1")
+    assert explained("too-big", "mtu-inconsistent-nodes", alike) is None
 
 
 def test_packets_that_do_not_fit_and_are_told_so_are_a_warning():
     network = larger_pods(healthy())
-    one = next(one for one in explanations("too-big") if one.code == "mtu-pod-exceeds-overlay")
     case = a_case("too-big", node_netns("n1"), network, dev="flannel.1")
     sender = Trace(
         "data",
@@ -264,8 +270,7 @@ def test_packets_that_do_not_fit_and_are_told_so_are_a_warning():
         case.netns.id,
     )
     case = replace(case, branch=msgspec.structs.replace(case.branch, traces=(sender,)))
-    said = one.explain(case)
-    assert one.severity.value == "warning"
+    said = explained("too-big", "mtu-pod-exceeds-overlay", case)
     assert {edit.change for edit in said.edits[0]} == {"mtu 1450"}
 
 
@@ -356,6 +361,11 @@ def test_a_full_table_of_connections_is_named_by_its_limit():
 # --- the plain answers ----------------------------------------------------------------------------------------------
 
 
+def explained(kind: str, code: str, case: Case) -> Any:
+    """What one explanation says of a case."""
+    return next(one for one in explanations(kind) if one.code == code).explain(case)
+
+
 def a_case(kind, netns=None, network=None, **step):
     """A step of a kind, with nothing around it that would give it a name."""
     network = network or healthy()
@@ -376,7 +386,7 @@ def a_case(kind, netns=None, network=None, **step):
 def test_every_kind_of_step_has_words(kind):
     plain = explanations(kind)[-1]
     assert (plain.code, plain.specificity) == (f"unnamed-{kind}", 0)
-    said = plain.explain(a_case(kind))
+    said = explained(kind, plain.code, a_case(kind))
     assert said.message
     assert said.cause
     assert "{" not in said.message
@@ -389,7 +399,7 @@ def test_a_rule_without_a_name_is_deleted():
     case = a_case(
         "rule-drop", network=network, table=table_id(where), chain="FORWARD", hook="forward", rule=rule
     )
-    said = explanations("rule-drop")[-1].explain(case)
+    said = explained("rule-drop", "unnamed-rule-drop", case)
     assert "a rule in FORWARD" in said.message
     assert apply_edits(network, said.edits[0]) is not network
 
@@ -397,7 +407,7 @@ def test_a_rule_without_a_name_is_deleted():
 def test_a_policy_without_a_name_gets_accepts_first():
     where = cases.table(healthy(), "n1", "filter")
     case = a_case("chain-policy-drop", table=table_id(where), chain="FORWARD", hook="forward")
-    first, second = explanations("chain-policy-drop")[-1].explain(case).edits
+    first, second = explained("chain-policy-drop", "unnamed-chain-policy-drop", case).edits
     assert {type(one) for one in first} == {InsertRule}
     assert second[0].policy == "accept"
 

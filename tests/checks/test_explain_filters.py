@@ -253,7 +253,7 @@ def test_a_health_check_port_behind_a_firewall_is_named():
     services = {**healthy().cluster.services, ("shop", "web"): msgspec.structs.replace(service, spec=spec)}
     network = cases.with_cluster(healthy(), services=services)
     network = cases.insert(network, "n1", "filter", "-A INPUT -p tcp -m tcp --dport 31999 -j REJECT")
-    flow = Flow("", parse_addr("172.30.0.11"), TCP, 31999, src=parse_addr("172.30.0.1"))
+    flow = cases.from_outside("172.30.0.11", 31999)
     assert codes(cases.asked(network, flow)) == {"healthcheck-nodeport-blocked"}
 
 

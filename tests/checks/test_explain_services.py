@@ -16,7 +16,6 @@ from tests.checks import cases
 from tests.checks.cases import HOST_GW, chain, codes, healthy, mended_by, named, the
 
 CLIENT = pod_netns("ops", "client")
-OUTSIDE = parse_addr("172.30.0.1")
 
 
 def services(one):
@@ -177,14 +176,14 @@ def restricted(network, node, *ranges):
 
 def test_a_node_port_at_an_address_that_is_left_out_is_as_configured():
     network = restricted(cases.delete(healthy(), "n1", "nat", "-j KUBE-NODEPORTS"), "n1", "192.0.2.0/24")
-    flow = Flow("", parse_addr("172.30.0.11"), TCP, 30080, src=OUTSIDE)
+    flow = cases.from_outside("172.30.0.11", 30080)
     found = the(cases.asked(network, flow), "nodeport-addresses-restricted")
     assert found.severity.value == "info"
 
 
 def test_a_node_port_at_an_address_that_is_served_is_not():
     network = restricted(cases.delete(healthy(), "n1", "nat", "-j KUBE-NODEPORTS"), "n1", "172.30.0.0/16")
-    flow = Flow("", parse_addr("172.30.0.11"), TCP, 30080, src=OUTSIDE)
+    flow = cases.from_outside("172.30.0.11", 30080)
     assert "nodeport-addresses-restricted" not in codes(cases.asked(network, flow))
 
 
@@ -208,7 +207,7 @@ def test_a_host_port_that_is_not_forwarded_is_the_cnis_matter(plugins):
     )
     network = cases.with_node(network, "n1", cni=(config,))
     found = the(
-        cases.asked(network, Flow("", parse_addr("172.30.0.11"), TCP, 8088, src=OUTSIDE)),
+        cases.asked(network, cases.from_outside("172.30.0.11", 8088)),
         "hostport-no-portmap",
     )
     assert found.subject == pod.ref
@@ -221,7 +220,7 @@ def test_a_host_port_that_is_not_forwarded_is_the_cnis_matter(plugins):
 def dnat(network, node, name, piece, to):
     """The rules of a table that translate so now translate elsewhere."""
     where = cases.table(network, node, name)
-    edits = []
+    edits: list[DeleteRule | InsertRule] = []
     for one in where.chains.values():
         for rule in one.rules:
             if piece in rule.text:
@@ -258,13 +257,16 @@ def test_an_endpoint_that_is_somebody_elses_now_is_the_same():
 
 def test_an_endpoint_that_is_listed_and_dead_is_not_kube_proxys_fault():
     web = cases.pod_of(healthy(), "web")
-    sockets = tuple(s for s in healthy().namespaces[pod_netns(*web.key)].sockets if s.port != 8000)
+    known = healthy().namespaces[pod_netns(*web.key)].sockets or ()
+    sockets = tuple(s for s in known if s.port != 8000)
     network = cases.changed_netns(healthy(), pod_netns(*web.key), sockets=sockets)
     assert "kube-proxy-stale-endpoint" not in codes(named(network, services))
 
 
 def test_rules_of_a_mode_that_is_not_in_use_are_leftovers():
-    config = msgspec.structs.replace(healthy().nodes["n1"].kube_proxy, mode="nftables")
+    known = healthy().nodes["n1"].kube_proxy
+    assert known is not None
+    config = msgspec.structs.replace(known, mode="nftables")
     network = dnat(healthy(), "n1", "nat", f"--to-destination {target_of(healthy())}", "10.244.1.99:8000")
     network = cases.with_node(network, "n1", kube_proxy=config)
     found = the(
@@ -325,7 +327,6 @@ def test_in_nftables_mode_the_set_of_hairpins_is_its_own_masquerade():
 
 def test_a_balancers_address_on_kube_ipvs0_is_its_own():
     service = healthy().cluster.services["shop", "web"]
-    balancer = parse_addr("172.30.0.200")
     status = msgspec.convert(
         {"loadBalancer": {"ingress": [{"ip": "172.30.0.200"}]}}, type(service.status), dec_hook=decode_scalar
     )
@@ -335,7 +336,7 @@ def test_a_balancers_address_on_kube_ipvs0_is_its_own():
     )
     network = cases.address(network, "n1", "kube-ipvs0", "172.30.0.200", 32)
     found = the(
-        cases.asked(network, Flow("", parse_addr("172.30.0.11"), TCP, 30080, src=balancer)),
+        cases.asked(network, cases.from_outside("172.30.0.11", 30080, src="172.30.0.200")),
         "lb-ip-on-kube-ipvs0",
     )
     assert "ipMode" in found.fix.edits[0].patch
@@ -353,7 +354,7 @@ def test_a_node_port_at_localhost_is_told_by_its_switch():
 
 
 def outside_to(node, port=30081):
-    return Flow("", parse_addr(f"172.30.0.1{node[1]}"), TCP, port, src=OUTSIDE)
+    return cases.from_outside(f"172.30.0.1{node[1]}", port)
 
 
 @pytest.mark.parametrize("base", [cases.VXLAN, HOST_GW], ids=["iptables", "nftables"])

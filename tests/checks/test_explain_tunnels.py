@@ -5,6 +5,7 @@ import pytest
 
 from podpath.model.addr import parse_addr
 from podpath.model.linux.neighbor import FdbEntry
+from podpath.model.refs import pod_netns
 from tests.checks import cases
 from tests.checks.cases import FLANNEL, codes, healthy, mended_by, named, the
 
@@ -48,9 +49,7 @@ def test_all_missing_neighbour_entries_of_a_node_are_one_mending():
 
 def test_an_unresolved_neighbour_on_a_bridge_is_no_tunnels_fault():
     pod = cases.pod_of(healthy(), "api", "n1")
-    network = cases.link(
-        healthy(), "n1", healthy().peers[f"pod/{pod.meta.namespace}/{pod.meta.name}", "eth0"][1], master=""
-    )
+    network = cases.link(healthy(), "n1", healthy().peers[pod_netns(*pod.key), "eth0"][1], master="")
     assert "vtep-neigh-missing" not in codes(named(network, pods))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from podpath.model.flow import ICMP, ICMPV6, TCP, Packet
-from podpath.model.linux.conntrack import Tuple
+from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Packet
+from podpath.model.linux.conntrack import ConntrackEntry, Tuple
 from podpath.model.linux.xtables import CtState
+from podpath.model.network import Netns
 from podpath.model.refs import NetnsId
 
 
@@ -72,19 +74,24 @@ def inverted(one: Tuple) -> Tuple:
 
 
 class Tracker:
-    """The tables of all namespaces, with the entries that this question made."""
+    """The tables of all namespaces, with the entries that this question made.
 
-    def __init__(self) -> None:
-        """Begin with no entries."""
+    ``remembers``: whether a datagram may belong to a connection of the dump. It does not when its source port is one that
+    nobody chose; and a new SYN makes a new connection in most states of an old one (tcp_conntracks).
+    """
+
+    def __init__(self, *, remembers: bool = False) -> None:
+        """Begin with no entries of our own."""
+        self._remembers = remembers
         self._entries: dict[tuple[NetnsId, Tuple], tuple[Entry, Direction]] = {}
 
-    def look_up(self, netns: NetnsId, packet: Packet, *, loose: bool, related: Packet | None) -> CtView:
+    def look_up(self, netns: Netns, packet: Packet, *, loose: bool, related: Packet | None) -> CtView:
         """What a packet without one gets at priority -200 (nf_conntrack_in)."""
         if related is not None:
             # an ICMP error goes the other way than the packet inside it (nf_conntrack_inet_error)
-            found = self._entries.get((netns, inverted(packet_tuple(related))))
+            found = self._find(netns, inverted(packet_tuple(related)))
             return CtView(CtState.INVALID) if found is None else CtView(CtState.RELATED, *found)
-        found = self._entries.get((netns, packet_tuple(packet)))
+        found = self._find(netns, packet_tuple(packet))
         if found is not None:
             entry, direction = found
             if direction is Direction.REPLY:
@@ -95,11 +102,39 @@ class Tracker:
         original = packet_tuple(packet)
         return CtView(CtState.NEW, Entry(original, inverted(original)))
 
+    def _find(self, netns: Netns, one: Tuple) -> tuple[Entry, Direction] | None:
+        found = self._entries.get((netns.id, one))
+        if found is not None or not self._remembers or one.proto != UDP or not netns.conntrack:
+            return found
+        known = _index(netns).get(one)
+        if known is None:
+            return None
+        self.confirm(netns.id, _entry(known))
+        return self._entries[netns.id, one]
+
     def confirm(self, netns: NetnsId, entry: Entry) -> None:
         """The entry takes its place in the table (nf_conntrack_confirm); the first of two wins."""
         entry.confirmed = True
         self._entries.setdefault((netns, entry.original), (entry, Direction.ORIGINAL))
         self._entries.setdefault((netns, entry.reply), (entry, Direction.REPLY))
+
+
+def _entry(known: ConntrackEntry) -> Entry:
+    """An entry of the dump: its translation stays as it is, whatever the rules say now."""
+    there, back = known.original, inverted(known.reply)
+    dnat, snat = (there.dst, there.dport) != (back.dst, back.dport), (there.src, there.sport) != (back.src, back.sport)
+    return Entry(known.original, known.reply, True, not known.unreplied, dnat, snat, True, True, known.mark)
+
+
+_INDEXES: WeakKeyDictionary[Netns, dict[Tuple, ConntrackEntry]] = WeakKeyDictionary()
+
+
+def _index(netns: Netns) -> dict[Tuple, ConntrackEntry]:
+    index = _INDEXES.get(netns)
+    if index is None:
+        entries = [entry for entry in netns.conntrack or () if entry.original.proto == UDP]
+        index = _INDEXES[netns] = {side: entry for entry in entries for side in (entry.reply, entry.original)}
+    return index
 
 
 def _may_begin(flags: int, *, loose: bool) -> bool:

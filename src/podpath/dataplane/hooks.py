@@ -154,7 +154,7 @@ def _conntrack(walk: Walk, hook: str) -> Outcome:
         return Outcome.NEXT
     sysctls = walk.netns.sysctls
     loose = sysctls is None or sysctls.number("net.netfilter.nf_conntrack_tcp_loose", 1) != 0
-    view = walk.tracker.look_up(walk.netns.id, walk.packet, loose=loose, related=walk.related)
+    view = walk.tracker.look_up(walk.netns, walk.packet, loose=loose, related=walk.related)
     walk.ct = view
     if view.entry is not None and view.state is CtState.NEW and not view.entry.confirmed and sysctls is not None:
         count = sysctls.number("net.netfilter.nf_conntrack_count")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -132,6 +133,21 @@ class Fib:
                 if hops or (route.type != "unicast" and not route.nexthops):
                     return FibResult(route.type, route, hops, rule)
         return None
+
+    @cached_property
+    def local_addresses(self) -> tuple[int, ...] | None:
+        """Its addresses as the local table has them; None when there are networks in it beside that of loopback."""
+        found: list[int] = []
+        for mask, nets in self.tables.get(LOCAL, ()):
+            if mask == ALL_BITS:
+                found += nets
+            elif any(
+                route.unknown or (route.type == "local" and route.dst != LOOPBACK_V4)
+                for routes in nets.values()
+                for route in routes
+            ):
+                return None
+        return tuple(found)
 
     def _alive(self, hop: NextHop) -> bool:
         return not hop.dead and not (hop.linkdown and self.ignore_linkdown.get(hop.dev)) and hop.dev not in self.down

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from podpath.dataplane.routing import FibKey, address_type, fib_of
+from podpath.dataplane.routing import FibKey, address_type, fib_of, is_loopback
 from podpath.dataplane.source_check import source_problem
 from podpath.model.addr import is_v4
 from podpath.model.linux.link import Link
 from podpath.model.network import Netns, Network
+from podpath.model.refs import NetnsId
 
 CABLES = frozenset({"", "bond", "vlan", "team", "veth", "macvlan", "hv_netvsc", "ipvlan"})
 """Kinds of host devices that lead out of the machine when their other end is not in the bundle."""
@@ -87,16 +88,81 @@ def _ports(network: Network, netns: Netns, bridge: str, without: str) -> Iterato
             yield Station(other, other_link)
 
 
+class _Segment(NamedTuple):
+    """The stations on a bridge, itself the first, and which of them to ask for an address: those that hold it, and those
+    that may answer for what they do not hold. A bridge has a hundred ports, and an address one holder."""
+
+    stations: tuple[Station, ...]
+    holders: Mapping[int, tuple[int, ...]]
+    others: tuple[int, ...]
+
+
+_SEGMENTS: WeakKeyDictionary[Network, dict[tuple[NetnsId, str, bool], _Segment]] = WeakKeyDictionary()
+
+
+def answerer(network: Network, netns: Netns, dev: str, target: int, asker: int) -> Station | None:
+    """The first of the ``stations`` on the segment of a device that answers for an address."""
+    bridge = _bridge_of(network, netns, dev)
+    if bridge is None or is_loopback(target):
+        return next((one for one in stations(network, netns, dev) if answers(one, target, asker)), None)
+    known = _SEGMENTS.setdefault(network, {})
+    key = bridge.netns.id, bridge.link.name, is_v4(target)
+    segment = known.get(key)
+    if segment is None:
+        segment = known[key] = _segment(network, bridge, v4=is_v4(target))
+    holders = segment.holders.get(target, ())
+    for at in sorted({*holders, *segment.others}) if segment.others else holders:
+        station = segment.stations[at]
+        if (station.netns is not netns or station.link.name != dev) and answers(station, target, asker):
+            return station
+    return None
+
+
+def _bridge_of(network: Network, netns: Netns, dev: str) -> Station | None:
+    """The bridge that a device is, or that its other end is a port of."""
+    link = (netns.links or {}).get(dev)
+    if link is None or link.kind == "bridge":
+        return None if link is None else Station(netns, link)
+    peer = network.peers.get((netns.id, dev))
+    other = network.namespaces.get(peer[0]) if peer is not None else None
+    if other is None or peer is None:
+        return None
+    links = other.links or {}
+    port = links.get(peer[1])
+    master = links.get(port.master) if port is not None and port.master else None
+    return Station(other, master) if master is not None and master.kind == "bridge" else None
+
+
+def _segment(network: Network, bridge: Station, *, v4: bool) -> _Segment:
+    found = (bridge, *_ports(network, bridge.netns, bridge.link.name, ""))
+    holders: dict[int, tuple[int, ...]] = {}
+    others: list[int] = []
+    for at, (netns, link) in enumerate(found):
+        local = fib_of(netns, v4=v4).local_addresses
+        for addr in local or ():
+            holders[addr] = (*holders.get(addr, ()), at)
+        if local is None or (v4 and _may_proxy(netns, link.name)):
+            others.append(at)
+    return _Segment(found, holders, tuple(others))
+
+
+def _may_proxy(netns: Netns, dev: str) -> bool:
+    on = _conf(netns, "all", "proxy_arp") or _conf(netns, dev, "proxy_arp")
+    return bool(on) or any(neighbor.proxy for neighbor in netns.neighbors or ())
+
+
 def answers(station: Station, target: int, asker: int) -> bool:
     """Whether a host answers ``who-has target tell asker`` on a device (arp.c, arp_process; ndisc.c)."""
     netns, link = station
     if not link.up:
         return False
-    if is_v4(target) and is_v4(asker) and source_problem(netns, link.name, asker, target) is not None:
-        return False  # an ARP request passes the source check, too
     if address_type(netns, target) == "LOCAL":
-        return _may_answer(netns, link.name, target)
-    return is_v4(target) and _proxies(netns, link.name, target, asker)
+        may = _may_answer(netns, link.name, target)
+    else:
+        may = is_v4(target) and _proxies(netns, link.name, target, asker)
+    if may and is_v4(target) and is_v4(asker):
+        return source_problem(netns, link.name, asker, target) is None  # an ARP request passes the source check, too
+    return may
 
 
 def _may_answer(netns: Netns, dev: str, target: int) -> bool:

@@ -21,7 +21,7 @@ from podpath.dataplane.stages.output import route_output
 from podpath.dataplane.stages.underlay import deliver_by_address
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import format_addr
-from podpath.model.flow import ICMP, ICMPV6, TCP, UDP, Flow, Packet
+from podpath.model.flow import EPHEMERAL_PORT, ICMP, ICMPV6, TCP, UDP, Flow, Packet
 from podpath.model.network import Netns, Network
 from podpath.model.origin import NOWHERE
 from podpath.model.refs import NetnsId
@@ -39,7 +39,8 @@ def trace_flow(network: Network, flow: Flow, *, any_listener: bool = False) -> A
 
     ``any_listener``: whether a socket waits is not asked; what reaches the namespace has arrived.
     """
-    leaves, complete = explore(lambda decider: _Question(network, flow, decider, any_listener).answer())
+    remembers = flow.sport != EPHEMERAL_PORT
+    leaves, complete = explore(lambda decider: _Question(network, flow, decider, any_listener, Tracker(remembers=remembers)).answer())
     branches = tuple(_weighed(branch, choices) for choices, branch in leaves)
     low, high = success_bounds([(choices, branch.works) for choices, branch in leaves])
     if not complete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from podpath.checks.registry import Explanation, explanations
 from podpath.diagnosis.causes import Group, weight
 from podpath.diagnosis.guard import guarded
 from podpath.diagnosis.prove import Proof, prove
+from podpath.diagnosis.state import Selected
 from podpath.model.diagnosis import CrashedCheck
 from podpath.model.edit import Outside, PatchObject
 from podpath.model.finding import Confidence, Finding, Fix
@@ -18,9 +19,6 @@ from podpath.model.network import Network
 from podpath.model.origin import Origin
 from podpath.model.promise import Promise
 from podpath.model.refs import ObjectRef
-
-Selected = Callable[[str], bool]
-"""Whether a check of this code may speak (``--only``, ``--skip``)."""
 
 
 class Named(NamedTuple):

@@ -81,7 +81,8 @@ def fold(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 def _folds(finding: Finding, cause: Finding) -> bool:
     if finding.subject == cause.subject and (
-        cause.code in VIEWS.get(finding.code, ()) or (cause.code == finding.code and cause.severity is not finding.severity)
+        cause.code in VIEWS.get(finding.code, ())
+        or (cause.code == finding.code and cause.severity is not finding.severity)
     ):
         return True
     if finding.severity is Severity.INFO or cause.severity is not Severity.ERROR:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from podpath.diagnosis.causes import Group, locate
+from podpath.diagnosis.designed import designed
 from podpath.diagnosis.explain import name_cause
+from podpath.diagnosis.state import state_findings
 from podpath.model.diagnosis import CrashedCheck
 from podpath.model.finding import Fix
 from podpath.model.flow import Flow
@@ -35,7 +37,10 @@ def explain_answer(network: Network, flow: Flow, answer: Answer) -> WhyCause | N
 
 
 def explain_branch(network: Network, flow: Flow, branch: Branch) -> WhyCause | None:
-    """The cause of one failing branch."""
+    """The cause of one failing branch: nobody promised it, an object forbids it, or a step ends it."""
+    not_promised = designed(network, flow, branch)
+    if not_promised is not None:
+        return _not_promised(network, not_promised, branch)
     promise = Promise(
         "asked", flow, ObjectRef("Flow", "", str(flow)), ObjectRef("Flow", "", str(flow)), None, str(flow)
     )
@@ -48,3 +53,15 @@ def explain_branch(network: Network, flow: Flow, branch: Branch) -> WhyCause | N
         return WhyCause("", step.text, (step.origin,))
     finding = named.finding
     return WhyCause(finding.code, finding.message, finding.evidence, finding.fix)
+
+
+def _not_promised(network: Network, reason: NotPromised, branch: Branch) -> WhyCause:
+    """A Service without endpoints is a fault, which a state check may name; the rest is as designed."""
+    step = branch.end.last
+    evidence = tuple(one for one in (reason.origin, step.origin) if one.file)
+    if reason.reason != "no-endpoints":
+        return WhyCause("", reason.text, evidence, None, reason)
+    for finding in state_findings(network):
+        if finding.subject == reason.subject:
+            return WhyCause(finding.code, finding.message, (*finding.evidence, step.origin), finding.fix)
+    return WhyCause("no-endpoints", reason.text, evidence)

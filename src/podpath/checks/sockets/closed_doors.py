@@ -60,7 +60,8 @@ def istio_redirect_no_listener(case: Case) -> Explained | None:
     if found is None or pod is None or any(one.port == packet.dport for one in listeners(case.netns, TCP)):
         return None
     return Explained(
-        f"Pod {pod.ref.short} redirects its connections to the mesh's sidecar (port {packet.dport}), which does not listen",
+        f"Pod {pod.ref.short} redirects its connections to the mesh's sidecar (port {packet.dport}), "
+        "which does not listen",
         "redirected to a sidecar that is not there",
         ((Outside(f"bring the sidecar of Pod {pod.ref.short} up, or start the Pod anew"),),),
         "bring the sidecar up before the application (holdApplicationUntilProxyStarts, native sidecars)",

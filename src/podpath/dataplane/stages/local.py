@@ -35,7 +35,7 @@ def deliver(walk: Walk) -> Outcome:
     if listener is None:
         return _nobody(walk, sockets, where)
     walk.server = (walk.netns.id, packet.dst, packet.dport)
-    if listener.state == "LISTEN" and listener.send_q and listener.recv_q > listener.send_q:
+    if listener.state == "LISTEN" and listener.recv_q > listener.send_q:
         text = f"the accept queue of {where} is full ({listener.recv_q} of {listener.send_q}): new connections are dropped"
         step = Step("socket", text, listener.origin, kind="queue-full", packet=packet)
         return walk.end(Disposition.SOCKET_FULL, Symptom.TIMEOUT, step)

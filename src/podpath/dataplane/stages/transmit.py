@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podpath.dataplane.errors import heard
 from podpath.dataplane.routing import address_type, select_address
-from podpath.dataplane.segment import Station, answers, is_wire, stations, wire_answerer, wires
+from podpath.dataplane.segment import Station, answerer, answers, is_wire, wire_answerer, wires
 from podpath.dataplane.walk import Outcome, Walk
 from podpath.model.addr import format_addr, is_v4
 from podpath.model.flow import UDP, Packet
@@ -74,10 +74,10 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
             walk.receiver = _by_mac(walk, entry.lladdr) or walk.receiver
         return outcome
     asker = _asker(walk, link, target)
-    for station in stations(walk.network, walk.netns, link.name):
-        if answers(station, target, asker):
-            walk.dst_mac = station.link.mac
-            return outcome
+    station = answerer(walk.network, walk.netns, link.name, target, asker)
+    if station is not None:
+        walk.dst_mac = station.link.mac
+        return outcome
     if outcome is Outcome.WIRE or _has_uplink(walk, link):
         return _resolve_wire(walk, link, target, entry, outcome)
     if entry is not None and entry.lladdr and entry.state not in ("FAILED", "INCOMPLETE"):
