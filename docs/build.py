@@ -26,8 +26,8 @@ def packet_path() -> str:
         "",
         "<!-- printed by docs/build.py from podpath.dataplane.pipeline: edit that -->",
         "",
-        "A question is a connection: the first packet out, the reply back to the asking socket, then full-size data. Each",
-        "packet runs through these stages, from network namespace to network namespace, until one of them ends it.",
+        "A question is a connection: the first packet out, the reply back to the asking socket, then full-size data.",
+        "Each packet runs through these stages, from network namespace to network namespace, until one ends it.",
         "",
         "| stage | what it does | then |",
         "|---|---|---|",
@@ -62,7 +62,10 @@ def check_pages() -> dict[str, str]:
     return found
 
 
-RUN = re.compile(r"```console\n(?:<!-- run: (?P<first>[^\n]+) -->|\$ (?P<again>podpath (?:check|why) tests/[^\n]+)\n.*?)\n```", re.S)
+RUN = re.compile(
+    r"```console\n(?:<!-- run: (?P<first>[^\n]+) -->|\$ (?P<again>podpath (?:check|why) tests/[^\n]+)\n.*?)\n```",
+    re.DOTALL,
+)
 """A block of the README that holds a run: its first line is the command."""
 
 

@@ -16,7 +16,7 @@ def bounds(run) -> tuple[float, float]:
 
 
 def test_without_a_choice_there_is_one_way():
-    assert explore(lambda decider: "end") == ([((), "end")], True)
+    assert explore(lambda _: "end") == ([((), "end")], True)
 
 
 def test_a_random_choice_has_a_way_for_each_option_that_may_come():
@@ -67,11 +67,11 @@ def test_too_many_ways_are_said_to_be_incomplete():
 
 @given(st.recursive(st.booleans(), lambda inner: st.lists(inner, min_size=2, max_size=3), max_leaves=12))
 def test_the_chance_of_success_is_that_of_the_tree(tree):
-    def run(decider: Decider) -> bool:
+    def run(decider: Decider) -> bool | None:
         node = tree
         while isinstance(node, list):
             node = node[decider.random((1,) * len(node))]
-        return node
+        return bool(node)
 
     def chance(node) -> float:
         return float(node) if isinstance(node, bool) else sum(map(chance, node)) / len(node)

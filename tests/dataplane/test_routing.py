@@ -20,8 +20,19 @@ def route(dst: str, dev: str = "a", **more) -> Route:
 
 
 def space(*routes: Route, rules=None, down=(), addresses=(), sysctls=None) -> Netns:
-    links = {name: Link(name, at, "", 1500, up=name not in down) for at, name in enumerate(("lo", "a", "b"), 1)}
-    return Netns(node_netns("n"), "n", "nodes/n", links=links, routes=routes, rules=rules, addresses=tuple(addresses), sysctls=sysctls)
+    links = {
+        name: Link(name, at, "", 1500, up=name not in down) for at, name in enumerate(("lo", "a", "b"), 1)
+    }
+    return Netns(
+        node_netns("n"),
+        "n",
+        "nodes/n",
+        links=links,
+        routes=routes,
+        rules=rules,
+        addresses=tuple(addresses),
+        sysctls=sysctls,
+    )
 
 
 def looked_up(netns: Netns, dst: str, **key) -> str:
@@ -43,17 +54,83 @@ MAIN = RoutingRule(32766)
         (space(route("10.1.0.0/16"), route("0.0.0.0/0", "b"), down=("a",)), {}, "b"),
         (space(route("10.1.0.0/16", hop={"dead": True}), route("0.0.0.0/0", "b")), {}, "b"),
         (space(route("10.1.0.0/16", hop={"linkdown": True}), route("0.0.0.0/0", "b")), {}, "a"),
-        (space(route("10.1.0.0/16", hop={"linkdown": True}), route("0.0.0.0/0", "b"), sysctls=Sysctls("s", {"net.ipv4.conf.all.ignore_routes_with_linkdown": "1"})), {}, "b"),
+        (
+            space(
+                route("10.1.0.0/16", hop={"linkdown": True}),
+                route("0.0.0.0/0", "b"),
+                sysctls=Sysctls("s", {"net.ipv4.conf.all.ignore_routes_with_linkdown": "1"}),
+            ),
+            {},
+            "b",
+        ),
         (space(route("10.1.0.0/16", type="blackhole"), route("0.0.0.0/0", "b")), {}, "blackhole"),
-        (space(route("10.1.0.0/16", type="throw", table="9"), route("0.0.0.0/0", "b"), rules=(RoutingRule(5, table="9"), MAIN)), {}, "b"),
-        (space(route("0.0.0.0/0", table="9"), route("0.0.0.0/0", "b"), rules=(MARK, MAIN)), {"mark": 0x110}, "a"),
-        (space(route("0.0.0.0/0", table="9"), route("0.0.0.0/0", "b"), rules=(MARK, MAIN)), {"mark": 0x11}, "b"),
-        (space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="unreachable", src=parse_prefix("10.9.0.0/16")), MAIN)), {"src": parse_addr("10.9.1.1")}, "unreachable"),
-        (space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="unreachable", src=parse_prefix("10.9.0.0/16"), invert=True), MAIN)), {"src": parse_addr("10.9.1.1")}, "a"),
-        (space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="blackhole", iif="b"), MAIN)), {"iif": "b"}, "blackhole"),
-        (space(route("0.0.0.0/0", table="9"), route("0.0.0.0/0", "b"), rules=(RoutingRule(5, table="9", suppress_length=0), MAIN)), {}, "b"),
-        (space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="goto", goto=32766), RoutingRule(6, action="blackhole"), MAIN)), {}, "a"),
-        (space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="prohibit", ipproto=6, dport=(80, 90)), MAIN)), {"protocol": 6, "dport": 85}, "prohibit"),
+        (
+            space(
+                route("10.1.0.0/16", type="throw", table="9"),
+                route("0.0.0.0/0", "b"),
+                rules=(RoutingRule(5, table="9"), MAIN),
+            ),
+            {},
+            "b",
+        ),
+        (
+            space(route("0.0.0.0/0", table="9"), route("0.0.0.0/0", "b"), rules=(MARK, MAIN)),
+            {"mark": 0x110},
+            "a",
+        ),
+        (
+            space(route("0.0.0.0/0", table="9"), route("0.0.0.0/0", "b"), rules=(MARK, MAIN)),
+            {"mark": 0x11},
+            "b",
+        ),
+        (
+            space(
+                route("0.0.0.0/0"),
+                rules=(RoutingRule(5, action="unreachable", src=parse_prefix("10.9.0.0/16")), MAIN),
+            ),
+            {"src": parse_addr("10.9.1.1")},
+            "unreachable",
+        ),
+        (
+            space(
+                route("0.0.0.0/0"),
+                rules=(
+                    RoutingRule(5, action="unreachable", src=parse_prefix("10.9.0.0/16"), invert=True),
+                    MAIN,
+                ),
+            ),
+            {"src": parse_addr("10.9.1.1")},
+            "a",
+        ),
+        (
+            space(route("0.0.0.0/0"), rules=(RoutingRule(5, action="blackhole", iif="b"), MAIN)),
+            {"iif": "b"},
+            "blackhole",
+        ),
+        (
+            space(
+                route("0.0.0.0/0", table="9"),
+                route("0.0.0.0/0", "b"),
+                rules=(RoutingRule(5, table="9", suppress_length=0), MAIN),
+            ),
+            {},
+            "b",
+        ),
+        (
+            space(
+                route("0.0.0.0/0"),
+                rules=(RoutingRule(5, action="goto", goto=32766), RoutingRule(6, action="blackhole"), MAIN),
+            ),
+            {},
+            "a",
+        ),
+        (
+            space(
+                route("0.0.0.0/0"), rules=(RoutingRule(5, action="prohibit", ipproto=6, dport=(80, 90)), MAIN)
+            ),
+            {"protocol": 6, "dport": 85},
+            "prohibit",
+        ),
         (space(route("0.0.0.0/0"), rules=(RoutingRule(5, unknown="tun_id 7"), MAIN)), {}, "unknown"),
     ],
 )
@@ -62,7 +139,14 @@ def test_a_look_up_takes_the_route_that_the_kernel_takes(netns, key, expected):
 
 
 def test_the_default_route_of_ipv6_is_none_of_ipv4():
-    netns = Netns(node_netns("n"), "n", "nodes/n", routes=(), routes6=(Route(EVERYTHING, nexthops=(NextHop("a"),)),), links={"a": Link("a", 1, "", 1500, up=True)})
+    netns = Netns(
+        node_netns("n"),
+        "n",
+        "nodes/n",
+        routes=(),
+        routes6=(Route(EVERYTHING, nexthops=(NextHop("a"),)),),
+        links={"a": Link("a", 1, "", 1500, up=True)},
+    )
     assert looked_up(netns, "10.1.2.3") == "none"
 
 
@@ -85,7 +169,10 @@ def address(text: str, dev: str = "a", **more) -> InterfaceAddress:
     ],
 )
 def test_the_type_of_an_address_comes_from_the_local_table_alone(addr, expected):
-    netns = space(route("0.0.0.0/0", type="blackhole"), addresses=[address("10.0.0.1/24"), address("127.0.0.1/8", "lo", scope="host")])
+    netns = space(
+        route("0.0.0.0/0", type="blackhole"),
+        addresses=[address("10.0.0.1/24"), address("127.0.0.1/8", "lo", scope="host")],
+    )
     assert address_type(netns, parse_addr(addr)) == expected
 
 

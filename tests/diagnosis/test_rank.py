@@ -17,20 +17,35 @@ def promise(number: int) -> Promise:
     return Promise("pod", Flow(node_netns("a"), number), NODE, NODE, None, str(number))
 
 
-def finding(code: str, *promises: Promise, severity: Severity = Severity.ERROR, subject: ObjectRef = NODE, **more) -> Finding:
-    return Finding(code, severity, subject, code, (Origin("nodes/a/sysctl", 1, code),), breaks=promises, broken=len(promises), **more)
+def finding(
+    code: str, *promises: Promise, severity: Severity = Severity.ERROR, subject: ObjectRef = NODE, **more
+) -> Finding:
+    return Finding(
+        code,
+        severity,
+        subject,
+        code,
+        (Origin("nodes/a/sysctl", 1, code),),
+        breaks=promises,
+        broken=len(promises),
+        **more,
+    )
 
 
 ONE, TWO, THREE = promise(1), promise(2), promise(3)
 
 
 def test_errors_come_before_warnings_and_more_before_less():
-    found = ordered([finding("w", severity=Severity.WARNING), finding("less", ONE), finding("more", ONE, TWO)])
+    found = ordered(
+        [finding("w", severity=Severity.WARNING), finding("less", ONE), finding("more", ONE, TWO)]
+    )
     assert [f.code for f in found] == ["more", "less", "w"]
 
 
 def test_proven_comes_before_likely():
-    found = ordered([finding("b", ONE, confidence=Confidence.LIKELY), finding("c", ONE, confidence=Confidence.PROVEN)])
+    found = ordered(
+        [finding("b", ONE, confidence=Confidence.LIKELY), finding("c", ONE, confidence=Confidence.PROVEN)]
+    )
     assert [f.code for f in found] == ["c", "b"]
 
 
@@ -46,7 +61,9 @@ def test_other_mendings_are_other_causes():
 
 
 def test_a_cause_that_breaks_only_what_a_larger_one_breaks_folds_under_it():
-    (found,) = fold(ordered([finding("cause", ONE, TWO, THREE), finding("echo", ONE, subject=ObjectRef("Pod", "x", "y"))]))
+    (found,) = fold(
+        ordered([finding("cause", ONE, TWO, THREE), finding("echo", ONE, subject=ObjectRef("Pod", "x", "y"))])
+    )
     assert [f.code for f in found.consequences] == ["echo"]
 
 
@@ -55,5 +72,12 @@ def test_causes_of_different_promises_stand_side_by_side():
 
 
 def test_a_dead_kube_proxy_is_told_under_the_rules_that_it_left():
-    (found,) = fold(ordered([finding("kube-proxy-hooks-flushed", ONE), finding("kube-proxy-not-running", severity=Severity.WARNING)]))
+    (found,) = fold(
+        ordered(
+            [
+                finding("kube-proxy-hooks-flushed", ONE),
+                finding("kube-proxy-not-running", severity=Severity.WARNING),
+            ]
+        )
+    )
     assert [f.code for f in found.consequences] == ["kube-proxy-not-running"]

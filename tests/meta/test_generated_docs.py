@@ -7,6 +7,8 @@ import pytest
 from tests.meta.source import ROOT
 
 spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+assert spec is not None
+assert spec.loader is not None
 build = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(build)
 

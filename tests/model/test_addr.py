@@ -32,7 +32,10 @@ def test_no_address_of_one_family_lies_in_a_prefix_of_the_other():
     assert parse_addr("10.0.0.1") not in parse_prefix("fd00::/8")
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "10.0.0.1.2", "fe80::g", "a.b.c.d", "10.0.0.1/33", "10.0.0.1/x", "1:2"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "10.0.0", "10.0.0.256", "10.0.0.1.2", "fe80::g", "a.b.c.d", "10.0.0.1/33", "10.0.0.1/x", "1:2"],
+)
 def test_what_is_no_prefix_is_refused(text):
     with pytest.raises(ValueError, match="not a"):
         parse_prefix(text)

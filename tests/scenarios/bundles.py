@@ -48,7 +48,7 @@ def replace(files: Files, path: str, old: str, new: str, *, count: int = -1) -> 
 def sysctl(files: Files, node: str, key: str, value: str) -> None:
     path = f"nodes/{node}/sysctl"
     before = text(files, path)
-    after = re.sub(rf"^{re.escape(key)} = .*$", f"{key} = {value}", before, flags=re.M)
+    after = re.sub(rf"^{re.escape(key)} = .*$", f"{key} = {value}", before, flags=re.MULTILINE)
     assert after != before, f"{key} is not {value} already"
     files[path] = after.encode()
 
@@ -117,7 +117,8 @@ def drop_rules(files: Files, node: str, pattern: str, source: str = "iptables-nf
 
 
 def items(files: Files, kind: str) -> list[dict[str, Any]]:
-    return json.loads(files[f"api/{kind}.json"])["items"]
+    found: list[dict[str, Any]] = json.loads(files[f"api/{kind}.json"])["items"]
+    return found
 
 
 def pods_of(files: Files, app: str) -> list[tuple[str, str, str]]:
@@ -135,14 +136,10 @@ def pod_folder(node: str, pod: str) -> str:
 
 def port_of(files: Files, node: str, pod: str) -> str:
     """The host's end of a Pod's veth."""
-    link = next(
-        one for one in json.loads(files[f"{pod_folder(node, pod)}/ip-link.json"]) if one["ifname"] == "eth0"
-    )
-    return next(
-        one["ifname"]
-        for one in json.loads(files[f"nodes/{node}/ip-link.json"])
-        if one["ifindex"] == link["link_index"]
-    )
+    inside = json.loads(files[f"{pod_folder(node, pod)}/ip-link.json"])
+    index = next(one["link_index"] for one in inside if one["ifname"] == "eth0")
+    outside = json.loads(files[f"nodes/{node}/ip-link.json"])
+    return str(next(one["ifname"] for one in outside if one["ifindex"] == index))
 
 
 def renamed(files: Files, words: Iterable[tuple[str, str]]) -> Files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.scenarios.bundles import (
     HOSTGW,
@@ -87,22 +87,19 @@ def route_wrong_hop(files: Files) -> None:
     )
 
 
+def _become_blackhole(route: dict[str, Any]) -> None:
+    route.clear()
+    route.update(
+        type="blackhole", dst="10.244.2.0/24", table="main", protocol="static", scope="global", flags=[]
+    )
+
+
 def route_blackhole(files: Files) -> None:
     change_entries(
         files,
         "nodes/n1/ip-route.json",
         lambda r: r["dst"] == "10.244.2.0/24",
-        lambda r: (
-            r.clear(),
-            r.update(
-                type="blackhole",
-                dst="10.244.2.0/24",
-                table="main",
-                protocol="static",
-                scope="global",
-                flags=[],
-            ),
-        ),
+        _become_blackhole,
     )
 
 
@@ -190,7 +187,7 @@ def veth_detached(files: Files) -> None:
 
 
 def hairpin_off(files: Files) -> None:
-    change_entries(files, "nodes/n1/bridge-link.json", lambda e: True, lambda e: e.update(hairpin=False))
+    change_entries(files, "nodes/n1/bridge-link.json", lambda _: True, lambda e: e.update(hairpin=False))
     replace(files, "nodes/n1/hairpin_mode", ":1", ":0")
 
 
@@ -281,7 +278,7 @@ def not_listening(files: Files) -> None:
 
 
 def isolated_ports(files: Files) -> None:
-    change_entries(files, "nodes/n1/bridge-link.json", lambda e: True, lambda e: e.update(isolated=True))
+    change_entries(files, "nodes/n1/bridge-link.json", lambda _: True, lambda e: e.update(isolated=True))
 
 
 def rp_filter(files: Files) -> None:
@@ -294,10 +291,13 @@ def rp_filter(files: Files) -> None:
     )
 
 
-
 def _nft(files: Files, node: str, change: Callable[[list[dict]], list[dict]]) -> None:
     """Change the objects of a node's nft listing; the text listing, which then fits no more, goes."""
-    edit_json(files, f"nodes/{node}/nft-list-ruleset.json", lambda content: {"nftables": change(content["nftables"])})
+    edit_json(
+        files,
+        f"nodes/{node}/nft-list-ruleset.json",
+        lambda content: {"nftables": change(content["nftables"])},
+    )
     del files[f"nodes/{node}/nft-list-ruleset"]
 
 
@@ -318,7 +318,13 @@ def nft_service_missing(files: Files) -> None:
 
 def nft_table_gone(files: Files) -> None:
     def change(objects: list[dict]) -> list[dict]:
-        return [one for one in objects if not any(isinstance(v, dict) and "kube-proxy" in (v.get("table"), v.get("name")) for v in one.values())]
+        return [
+            one
+            for one in objects
+            if not any(
+                isinstance(v, dict) and "kube-proxy" in (v.get("table"), v.get("name")) for v in one.values()
+            )
+        ]
 
     _nft(files, "n1", change)
 
@@ -342,11 +348,25 @@ def black_hole(files: Files) -> None:
 
 
 def null_routing_rule(files: Files) -> None:
-    edit_json(files, "nodes/n1/ip-rule.json", lambda rules: [*rules, {"priority": 200, "src": "10.244.0.0", "srclen": 24, "table": "30400"}])
+    edit_json(
+        files,
+        "nodes/n1/ip-rule.json",
+        lambda rules: [*rules, {"priority": 200, "src": "10.244.0.0", "srclen": 24, "table": "30400"}],
+    )
     edit_json(
         files,
         "nodes/n1/ip-route.json",
-        lambda routes: [*routes, {"type": "unreachable", "dst": "default", "table": "30400", "protocol": "boot", "scope": "global", "flags": []}],
+        lambda routes: [
+            *routes,
+            {
+                "type": "unreachable",
+                "dst": "default",
+                "table": "30400",
+                "protocol": "boot",
+                "scope": "global",
+                "flags": [],
+            },
+        ],
     )
 
 
@@ -354,22 +374,14 @@ def mark_cleared(files: Files) -> None:
     rule(files, "n1", "mangle", "-A POSTROUTING -j MARK --set-xmark 0x0/0xffffffff")
 
 
+def forward_off(files: Files) -> None:
+    """As the kernel has it: the switch for all is copied to every device."""
+    for key in ("ip_forward", *(f"conf.{dev}.forwarding" for dev in ("cni0", "eth0", "flannel/1"))):
+        sysctl(files, "n2", f"net.ipv4.{key}", "0")
+
+
 FAULTS = {
-    "ip_forward is 0": Fault(
-        "ip-forward-off",
-        VXLAN,
-        lambda f: (
-            (
-                sysctl(f, "n2", "net.ipv4.ip_forward", "0"),
-                [
-                    sysctl(f, "n2", f"net.ipv4.conf.{d}.forwarding", "0")
-                    for d in ("cni0", "eth0", "flannel/1")
-                ],
-            )
-            and None
-        ),
-        "n2",
-    ),
+    "ip_forward is 0": Fault("ip-forward-off", VXLAN, forward_off, "n2"),
     "one device does not forward": Fault(
         "iface-forwarding-off", VXLAN, lambda f: sysctl(f, "n1", "net.ipv4.conf.cni0.forwarding", "0"), "n1"
     ),
@@ -425,11 +437,33 @@ FAULTS = {
     "a Service has no rule": Fault("kube-proxy-rules-missing", VXLAN, rules_missing, "n1"),
     "an endpoint is old": Fault("kube-proxy-stale-endpoint", VXLAN, stale_endpoint, "n1"),
     "Pods leave with their own address": Fault("pod-masquerade-missing", VXLAN, no_masquerade, "n1"),
-    "a Service is not in the map (nftables)": Fault("kube-proxy-rules-missing", HOSTGW, nft_service_missing, "n1"),
+    "a Service is not in the map (nftables)": Fault(
+        "kube-proxy-rules-missing", HOSTGW, nft_service_missing, "n1"
+    ),
     "kube-proxy's table is gone (nftables)": Fault("kube-proxy-rules-missing", HOSTGW, nft_table_gone, "n1"),
-    "INPUT refuses the kubelet's port": Fault("kubelet-10250-blocked", VXLAN, lambda f: rule(f, "n2", "filter", "-A INPUT -p tcp -m tcp --dport 10250 -j REJECT --reject-with icmp-host-prohibited"), "n2"),
-    "a node may not ask the API server": Fault("apiserver-firewalled", VXLAN, lambda f: rule(f, "n1", "filter", "-A OUTPUT -p tcp -m tcp --dport 6443 -j DROP"), "n1"),
-    "NodePorts are dropped at the door": Fault("nodeport-firewalled", VXLAN, lambda f: rule(f, "n1", "mangle", "-A PREROUTING -i eth0 -p tcp -m tcp --dport 30000:32767 -j DROP"), "n1"),
+    "INPUT refuses the kubelet's port": Fault(
+        "kubelet-10250-blocked",
+        VXLAN,
+        lambda f: rule(
+            f,
+            "n2",
+            "filter",
+            "-A INPUT -p tcp -m tcp --dport 10250 -j REJECT --reject-with icmp-host-prohibited",
+        ),
+        "n2",
+    ),
+    "a node may not ask the API server": Fault(
+        "apiserver-firewalled",
+        VXLAN,
+        lambda f: rule(f, "n1", "filter", "-A OUTPUT -p tcp -m tcp --dport 6443 -j DROP"),
+        "n1",
+    ),
+    "NodePorts are dropped at the door": Fault(
+        "nodeport-firewalled",
+        VXLAN,
+        lambda f: rule(f, "n1", "mangle", "-A PREROUTING -i eth0 -p tcp -m tcp --dport 30000:32767 -j DROP"),
+        "n1",
+    ),
     "a routing rule leads Pods to nowhere": Fault("nm-cloud-setup-hijack", VXLAN, null_routing_rule, "n1"),
     "large packets are lost in silence": Fault("pmtud-icmp-blocked", VXLAN, black_hole),
     "the service mark is cleared": Fault("mark-clobber", VXLAN, mark_cleared, "n1"),

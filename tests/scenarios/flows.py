@@ -19,7 +19,8 @@ CHANCE = 0.001
 
 
 def truth(files: Files) -> list[dict[str, Any]]:
-    return json.loads(files["truth.json"])
+    found: list[dict[str, Any]] = json.loads(files["truth.json"])
+    return found
 
 
 def source(flow: dict[str, Any]) -> NetnsId:

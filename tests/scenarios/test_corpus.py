@@ -60,7 +60,9 @@ def test_a_healthy_cluster_is_silent(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "cause"), CAUSES.items())
-def test_the_cause_is_the_first_finding_and_its_consequences_are_folded(name: str, cause: tuple[str, str]) -> None:
+def test_the_cause_is_the_first_finding_and_its_consequences_are_folded(
+    name: str, cause: tuple[str, str]
+) -> None:
     diagnosis = diagnose(build_network(name, bundle(name)))
     told = [f"{f.severity.value} {f.code} {f.subject}: {f.message}" for f in diagnosis.findings]
     first = diagnosis.findings[0]

@@ -80,10 +80,8 @@ def fold(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def _folds(finding: Finding, cause: Finding) -> bool:
-    if finding.subject == cause.subject and (
-        cause.code in VIEWS.get(finding.code, ())
-        or (cause.code == finding.code and cause.severity is not finding.severity)
-    ):
+    twin = cause.code == finding.code and cause.severity is not finding.severity
+    if finding.subject == cause.subject and (twin or cause.code in VIEWS.get(finding.code, ())):
         return True
     if finding.severity is Severity.INFO or cause.severity is not Severity.ERROR:
         return False
