@@ -404,6 +404,13 @@ def test_a_rule_without_a_name_is_deleted():
     assert apply_edits(network, said.edits[0]) is not network
 
 
+def test_a_rule_of_a_component_is_not_deleted():
+    where = cases.table(healthy(), "n1", "filter")
+    rule = where.chains["KUBE-FORWARD"].rules[0]
+    case = a_case("rule-drop", table=table_id(where), chain="KUBE-FORWARD", hook="forward", rule=rule)
+    assert explained("rule-drop", "unnamed-rule-drop", case).edits == ()
+
+
 def test_a_policy_without_a_name_gets_accepts_first():
     where = cases.table(healthy(), "n1", "filter")
     case = a_case("chain-policy-drop", table=table_id(where), chain="FORWARD", hook="forward")

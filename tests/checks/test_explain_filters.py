@@ -331,11 +331,28 @@ def test_an_engine_of_k3s_has_no_pod_and_is_not_gone():
     assert "policy-chains-leftover" not in codes(named(cases.with_cluster(network, pods=pods, nodes=nodes)))
 
 
-def test_what_policies_deny_is_not_the_engines_fault():
-    network = healthy(POLICED)
+def to_db(network):
     client, db = cases.pod_of(network, "client"), cases.pod_of(network, "db")
-    flow = Flow(pod_netns(*client.key), db.ips[0], TCP, 5432)
-    assert "policy-rules-out-of-date" not in codes(cases.asked(network, flow))
+    return Flow(pod_netns(*client.key), db.ips[0], TCP, 5432)
+
+
+def test_what_policies_deny_is_their_word_and_not_the_engines_fault():
+    network = healthy(POLICED)
+    found = cases.asked(network, to_db(network))
+    assert codes(found) <= {"netpol-ingress-default-deny", "netpol-egress-default-deny"}
+    assert found[0].severity.value == "info"
+    assert (
+        found[0].fix.steps[0].startswith('echo \'{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy"')
+    )
+    assert mended_by(found[0]) == {"Outside"}
+
+
+def test_names_that_policies_forget_are_told_as_such():
+    network = healthy("policy-forgets-dns")
+    web = cases.pod_of(network, "web")
+    dns = network.cluster.services["kube-system", "kube-dns"].cluster_ip(v4=True) or 0
+    found = cases.asked(network, Flow(pod_netns(*web.key), dns, UDP, 53))
+    assert codes(found) == {"netpol-egress-blocks-dns"}
 
 
 def test_probes_that_an_engine_drops_are_told_as_such():

@@ -402,3 +402,13 @@ def test_a_gateway_nobody_answers_for_is_then_a_matter_of_the_default_route():
         lambda one: one.kind == "service" and "ops/client" in one.flow.netns,
     )
     assert codes(found) == {"node-no-default-route"}
+
+
+def test_the_cnis_own_route_over_a_lan_is_an_overlap_too():
+    network = cases.routes(healthy(), "n1", lambda _: True, a_route("203.0.113.0/24", "cni0"))
+    found = the(
+        named(network, lambda one: one.kind == "outside" and "ops/client" in one.flow.netns),
+        "cidr-overlap-host-network",
+    )
+    assert "hosts outside of the cluster" in found.message
+    assert mended_by(found) == {"Outside"}

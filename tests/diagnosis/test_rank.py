@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from podpath.diagnosis.causes import Broken, CauseKey, Group
+from podpath.diagnosis.explain import Named
+from podpath.diagnosis.prove import Proof
 from podpath.diagnosis.rank import fold, merge, ordered
 from podpath.model.edit import SetSysctl
 from podpath.model.finding import Confidence, Finding, Fix, Severity
@@ -32,6 +35,13 @@ def finding(
     )
 
 
+def named(one: Finding) -> Named:
+    """A cause with its proof; which step it was plays no part here."""
+    broken = Broken.__new__(Broken, *(None,) * len(Broken._fields))
+    key = CauseKey(node_netns("a"), "", "", "", 0, "", "", "")
+    return Named(Group(key, broken, one.breaks), one, Proof((), proven=True, tried=1, kept=1, held=5))
+
+
 ONE, TWO, THREE = promise(1), promise(2), promise(3)
 
 
@@ -51,13 +61,19 @@ def test_proven_comes_before_likely():
 
 def test_one_mending_is_one_cause():
     fix = Fix("x", edits=(SetSysctl(node_netns("a"), "net.ipv4.ip_forward", "1"),))
-    (found,) = merge([finding("off", ONE, fix=fix), finding("off", TWO, fix=fix)])
+    (found,) = merge([named(finding("off", ONE, fix=fix)), named(finding("off", TWO, fix=fix))])
     assert found.broken == 2
+    assert (
+        found.proof
+        == "with the fix the 2 broken promises are kept (all walked again), and none of 5 others is lost"
+    )
 
 
 def test_other_mendings_are_other_causes():
     fixes = [Fix("x", edits=(SetSysctl(node_netns("a"), key, "1"),)) for key in ("net.a", "net.b")]
-    assert len(merge([finding("off", ONE, fix=fixes[0]), finding("off", TWO, fix=fixes[1])])) == 2
+    assert (
+        len(merge([named(finding("off", ONE, fix=fixes[0])), named(finding("off", TWO, fix=fixes[1]))])) == 2
+    )
 
 
 def test_a_cause_that_breaks_only_what_a_larger_one_breaks_folds_under_it():

@@ -41,7 +41,7 @@ OVERLAY = (
 )  # fmt: skip
 
 HOST_GW = (
-    ("Pods reach each other by routes", "", "a c:80 ok as a; c a:80 ok; a c6:80 ok as a6; c6:80" if False else "a c:80 ok as a; c a:80 ok; a c6:80 ok as a6; a c:80*30000 ok; a c6:80*30000 ok"),
+    ("Pods reach each other by routes", "", "a c:80 ok as a; c a:80 ok; a c6:80 ok as a6; a c:80*30000 ok; a c6:80*30000 ok"),
     ("IPv6: FORWARD drops", "n1$ ip6tables -P FORWARD DROP", "a c6:80 timeout; a c:80 ok"),
     ("IPv6: the far node does not forward", "n2$ sysctl -qw net.ipv6.conf.all.forwarding=0", "a c6:80 timeout; a n26:80 ok; a c:80 ok"),
     ("IPv6: the route is missing", "n1$ ip -6 route del fd44:2::/64", "a udp/c6:53 no-net|timeout; a c6:80 timeout|no-net"),

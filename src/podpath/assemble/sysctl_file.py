@@ -28,11 +28,12 @@ def sysctls_of(folder: Folder) -> Sysctls | None:
 class SysctlValues(Mapping[str, str]):
     """The values of a file by key; those that were asked for are held."""
 
-    __slots__ = ("_folder", "_held")
+    __slots__ = ("_folder", "_held", "_lines")
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._held: dict[str, str | None] = {}
+        self._lines: dict[str, int | None] = {}
 
     def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """The value, without the cost of an exception for a key that is not there."""
@@ -61,9 +62,11 @@ class SysctlValues(Mapping[str, str]):
 
     def line(self, key: str) -> int | None:
         """The line of a key."""
-        text = self._text()
-        at = text.rfind(f"\n{key} = ")
-        return text.count("\n", 0, at + 1) if at >= 0 else self.whole().lines.get(key)
+        if key not in self._lines:
+            text = self._text()
+            at = text.rfind(f"\n{key} = ")
+            self._lines[key] = text.count("\n", 0, at + 1) if at >= 0 else self.whole().lines.get(key)
+        return self._lines[key]
 
     def whole(self) -> Sysctls:
         """The whole file, parsed."""

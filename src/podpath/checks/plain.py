@@ -46,9 +46,10 @@ def _place(case: Case) -> str:
 def _where(case: Case) -> str:
     verdict = verdict_of(case)
     if verdict is not None:
-        line = f"the policy of {verdict.base.name}" if verdict.rule is None else "a rule"
         owner = f" of {verdict.owner.name}" if verdict.owner is not None else ""
-        return f"{line}{owner} in {verdict.place}{verdict.comment}"
+        if verdict.rule is None:
+            return f"the policy of {verdict.place}{owner}"
+        return f"a rule{owner} in {verdict.place}{verdict.comment}"
     route = taken(case)
     return route_text(route) if route is not None else case.step.text
 

@@ -14,10 +14,12 @@ import msgspec
 
 from podpath.dataplane import nft
 from podpath.dataplane.conntrack import UNTRACKED
+from podpath.dataplane.errors import RESET
 from podpath.dataplane.matching import matches
 from podpath.dataplane.rewrites import REWRITES, rewrite, set_ttl
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import ALL_BITS
+from podpath.model.flow import TCP
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux import nftables as nf
 from podpath.model.linux import xtables as xt
@@ -222,7 +224,7 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
         case nf.NftNat():
             return _nat(item, table, walk)
         case nf.NftReject(how=how):
-            return nl.Reject(how)
+            return nl.Reject(how) if _can_reject(how, rule.text, walk) else BROKEN
         case nf.DynSet():
             return None if not item.conditional else _supposed(rule, table, walk)
         case nf.NftLimit(over=over):
@@ -238,6 +240,16 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
         case nf.UnknownStatement(text=text):
             return nl.UnknownTarget(text)
     return item  # type: ignore[return-value]
+
+
+def _can_reject(how: str, text: str, walk: Walk) -> bool:
+    """nft lets a rule reject in one family or protocol only match packets of it (stmt_evaluate_reject), and shows that
+    nowhere; ``icmpx`` is for both families."""
+    if how == RESET:
+        return walk.packet.protocol == TCP
+    if how.startswith("icmp6-"):
+        return not walk.v4
+    return walk.v4 or "with icmp " not in text
 
 
 def _set_mark(walk: Walk, mark: int, table: Table, rule: Rule) -> None:

@@ -17,6 +17,7 @@ from podpath.model.trace import Disposition, Step, Symptom
 class Stage(enum.Enum):
     """The stages of a packet's way."""
 
+    __hash__ = object.__hash__  # a member is itself alone; Enum's own is a function of Python, asked at every stage
     ROUTE_OUTPUT = "route out"
     OUTPUT = "OUTPUT"
     POSTROUTING = "POSTROUTING"
@@ -84,7 +85,8 @@ def run(walk: Walk, start: Stage) -> None:
             step = Step("end", "the packet goes in a circle", kind="ttl-expired", packet=walk.packet)
             walk.end(Disposition.LOOP, Symptom.TIMEOUT, step)
             return
-        outcome = PIPELINE[stage].run(walk)
+        spec = PIPELINE[stage]
+        outcome = spec.run(walk)
         if outcome is Outcome.END:
             return
-        stage = PIPELINE[stage].then[outcome]
+        stage = spec.then[outcome]

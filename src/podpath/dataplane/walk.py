@@ -27,6 +27,7 @@ MOST_STAGES = 400
 class Outcome(enum.Enum):
     """How a stage ends; ``pipeline.PIPELINE`` says which stage comes next."""
 
+    __hash__ = object.__hash__  # as in ``pipeline.Stage``
     NEXT = "next"
     LOCAL = "local"
     FORWARD = "forward"
@@ -76,6 +77,7 @@ class Walk:
     inner: tuple[Packet, NetnsId] | None = None
     """The packet inside a tunnel's outer packet, and where it was wrapped."""
     tunnel: Link | None = None
+    vni: int | None = None
     inner_mac: str = ""
     local_out: bool = False
     """Whether this packet was sent by this namespace (not forwarded)."""

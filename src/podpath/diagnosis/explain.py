@@ -70,7 +70,7 @@ def _finding(check: Explanation, case: Case, explained: Explained, proof: Proof,
         group.promises,
         weight(group.promises),
         explained.reason,
-        _proof_text(proof, group),
+        proof.text(weight(group.promises), len(group.promises)),
     )
 
 
@@ -83,17 +83,3 @@ def _subject(case: Case) -> ObjectRef:
 
 def _distinct(evidence: Sequence[Origin]) -> tuple[Origin, ...]:
     return tuple({(one.file, one.line, one.text): one for one in evidence}.values())
-
-
-def _proof_text(proof: Proof, group: Group) -> str:
-    if not proof.proven:
-        return ""
-    broken = weight(group.promises)
-    walked = (
-        f"{proof.tried} of {len(group.promises)} walked again"
-        if proof.tried < len(group.promises)
-        else "all walked again"
-    )
-    if proof.kept == proof.tried:
-        return f"with the fix the {broken} broken promises are kept ({walked}), and none of {proof.held} others is lost"
-    return f"with the fix they get past this step ({walked}); {proof.tried - proof.kept} of them break again behind it"

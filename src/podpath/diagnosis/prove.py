@@ -29,6 +29,27 @@ class Proof(NamedTuple):
     """Of the tried promises, those that the edits alone keep; the rest get past this step and break behind it."""
     held: int = 0
 
+    def text(self, broken: int, promises: int) -> str:
+        """The proof in words, for so many promises that are broken (``promises`` of them were told apart)."""
+        if not self.proven:
+            return ""
+        walked = f"{self.tried} of {promises} walked again" if self.tried < promises else "all walked again"
+        if self.kept == self.tried:
+            others = f"none of {self.held} others is lost" if self.held else "no other was walked"
+            return f"with the fix the {broken} broken promises are kept ({walked}), and {others}"
+        behind = self.tried - self.kept
+        return f"with the fix they get past this step ({walked}); {behind} of them break again behind it"
+
+    def with_(self, other: Proof) -> Proof:
+        """The proofs of two groups of promises that one mending keeps."""
+        both = self.proven and other.proven
+        return self._replace(
+            proven=both,
+            tried=self.tried + other.tried,
+            kept=self.kept + other.kept,
+            held=max(self.held, other.held),
+        )
+
 
 def prove(network: Network, group: Group, explained: Explained, keeping: Sequence[Promise]) -> Proof:
     """Try the alternatives in order; the first that gets every tried promise past the step, and breaks none, is it."""

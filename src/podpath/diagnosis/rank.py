@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from podpath.diagnosis.causes import weight
+from podpath.diagnosis.explain import Named
 from podpath.model.edit import Outside, PatchObject
 from podpath.model.finding import Finding, Severity
 
@@ -21,14 +22,14 @@ VIEWS: dict[str, frozenset[str]] = {
 """A finding that tells the reason or another view of one of these on the same subject folds under it."""
 
 
-def merge(findings: Sequence[Finding]) -> list[Finding]:
+def merge(named: Sequence[Named]) -> list[Finding]:
     """One finding for one cause: groups of promises with the same name, subject and mending are one."""
-    merged: dict[tuple[object, ...], Finding] = {}
-    for finding in findings:
-        key = _identity(finding)
+    merged: dict[tuple[object, ...], Named] = {}
+    for one in named:
+        key = _identity(one.finding)
         known = merged.get(key)
-        merged[key] = finding if known is None else _joined(known, finding)
-    return list(merged.values())
+        merged[key] = one if known is None else _joined(known, one)
+    return [one.finding for one in merged.values()]
 
 
 def _identity(finding: Finding) -> tuple[object, ...]:
@@ -36,14 +37,27 @@ def _identity(finding: Finding) -> tuple[object, ...]:
     mending = tuple(repr(edit) for edit in edits if not isinstance(edit, Outside | PatchObject))
     if mending:
         return finding.code, finding.subject, mending
-    return finding.code, finding.subject, finding.evidence[0].file, finding.evidence[0].line, finding.message
+    return (
+        finding.code,
+        finding.subject,
+        finding.evidence[0].file,
+        finding.evidence[0].line,
+        finding.message,
+    )
 
 
-def _joined(one: Finding, other: Finding) -> Finding:
-    breaks = tuple({id(promise): promise for promise in (*one.breaks, *other.breaks)}.values())
-    evidence = tuple({(e.file, e.line, e.text): e for e in (*one.evidence, *other.evidence)}.values())
-    first = one if weight(one.breaks) >= weight(other.breaks) else other
-    return msgspec.structs.replace(first, breaks=breaks, broken=weight(breaks), evidence=evidence)
+def _joined(one: Named, other: Named) -> Named:
+    breaks = tuple(
+        {id(promise): promise for promise in (*one.finding.breaks, *other.finding.breaks)}.values()
+    )
+    lines = (*one.finding.evidence, *other.finding.evidence)
+    evidence = tuple({(e.file, e.line, e.text): e for e in lines}.values())
+    first = one if weight(one.finding.breaks) >= weight(other.finding.breaks) else other
+    proof, broken = one.proof.with_(other.proof), weight(breaks)
+    finding = msgspec.structs.replace(
+        first.finding, breaks=breaks, broken=broken, evidence=evidence, proof=proof.text(broken, len(breaks))
+    )
+    return first._replace(finding=finding, proof=proof)
 
 
 def ordered(findings: Sequence[Finding]) -> list[Finding]:

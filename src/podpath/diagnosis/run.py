@@ -76,7 +76,7 @@ def _causes(
         groups = walk_promises(current, spread(tuple(mended.values()), MOST_AGAIN), progress).groups
         if not groups:
             break
-    return merge([one.finding for one in found])
+    return merge(found)
 
 
 def _mending(named: Sequence[Named]) -> tuple[Edit, ...]:

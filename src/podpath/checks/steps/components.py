@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from podpath.checks.steps.ranges import host_of
-from podpath.checks.steps.words import plural
+from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.pod import Pod
 from podpath.model.kube.workload import Workload
 from podpath.model.network import Network
@@ -46,9 +47,16 @@ class Told(NamedTuple):
 
 def pods_of(network: Network, component: str, node: str = "") -> tuple[Pod, ...]:
     """The Pods that run a component (on a node)."""
+    every = _pods_of(network.cluster, component)
+    return tuple(pod for pod in every if pod.node == node) if node else every
+
+
+@lru_cache(maxsize=64)
+def _pods_of(cluster: Cluster, component: str) -> tuple[Pod, ...]:
     pattern = NAMES.get(component)
-    pods = network.cluster.pods_by_node.get(node, ()) if node else tuple(network.cluster.pods.values())
-    return tuple(pod for pod in pods if pattern is not None and pattern.search(pod.meta.name))
+    return tuple(
+        pod for pod in cluster.pods.values() if pattern is not None and pattern.search(pod.meta.name)
+    )
 
 
 def daemonset_of(network: Network, component: str) -> Workload | None:
@@ -158,8 +166,3 @@ def restart(network: Network, component: str, node: str) -> str:
             f"{node}: systemctl restart k3s  # or k3s-agent, rke2-server, rke2-agent: {component} runs inside"
         )
     return f"{node}: systemctl restart {component}"
-
-
-def running_count(network: Network, component: str) -> str:
-    """``3 Pods``: how many there are in the cluster."""
-    return plural(len(pods_of(network, component)), "Pod")

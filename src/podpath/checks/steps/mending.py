@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from podpath.checks.case import Case
+from podpath.checks.owners import HOST_SOFTWARE
 from podpath.checks.steps.ranges import home_of, pod_ranges
 from podpath.checks.steps.routes import route_to_pods, taken
 from podpath.checks.steps.rules import let_through
@@ -34,8 +35,8 @@ def nothing(_case: Case) -> tuple[tuple[Edit, ...], ...]:
 def line_away(case: Case) -> tuple[tuple[Edit, ...], ...]:
     """The rule deleted, or the policy set to accept; for a policy that closes FORWARD, accepts for the Pods first."""
     verdict = verdict_of(case)
-    if verdict is None:
-        return ()
+    if verdict is None or (verdict.owner is not None and verdict.owner not in HOST_SOFTWARE):
+        return ()  # a component of Kubernetes wrote it, and would write it again
     removal: tuple[Edit, ...] = (verdict.removal,)
     if verdict.rule is None and verdict.hook == "forward":
         scoped = let_through(verdict, pod_ranges(case.network, v4=case.trace.packet.v4))

@@ -43,11 +43,14 @@ def lacking(network: Network, netns: Netns, *, v4: bool) -> tuple[Entry, ...]:
     for key in sorted(network.cluster.services):
         service = network.cluster.services[key]
         for port in service.spec.ports if not service.spec.headless else ():
-            wanted = _wanted(service, port, v4=v4)
-            live = live_endpoint(network, service, port, netns.node, v4=v4) if wanted else None
-            for addr, number in wanted if live is not None else ():
-                if live is not None and not _is_written(found, known, addr, number, int(port.protocol)):
-                    entries.append(Entry(service, port, addr, number, live))
+            lacked = [
+                (addr, number)
+                for addr, number in _wanted(service, port, v4=v4)
+                if not _is_written(found, known, addr, number, int(port.protocol))
+            ]
+            live = live_endpoint(network, service, port, netns.node, v4=v4) if lacked else None
+            if live is not None:
+                entries += [Entry(service, port, addr, number, live) for addr, number in lacked]
     return tuple(entries)
 
 

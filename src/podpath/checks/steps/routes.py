@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from podpath.checks.case import Case
 from podpath.checks.steps.ranges import host_of, hosts, node_address
 from podpath.dataplane.routing import FibKey, FibResult, fib_of
 from podpath.model.addr import ANY_V4, EVERYTHING, Prefix, format_addr, format_prefix, is_v4, make_prefix
+from podpath.model.kube.cluster import Cluster
 from podpath.model.linux.link import Link
 from podpath.model.linux.route import MAIN, NextHop, Route
 from podpath.model.network import Netns, Network
@@ -82,15 +87,9 @@ def made(
     dst: Prefix, dev: str, gateway: int | None, *, onlink: bool = False, protocol: str = "boot"
 ) -> Route:
     """A route that nobody wrote yet."""
-    scope = "global" if gateway is not None else "link"
-    route = Route(dst, nexthops=(NextHop(dev, gateway, onlink=onlink),), scope=scope, protocol=protocol)
-    return Route(
-        dst,
-        nexthops=route.nexthops,
-        scope=scope,
-        protocol=protocol,
-        origin=Origin("", 0, route_text(route)),
-    )
+    hops = (NextHop(dev, gateway, onlink=onlink),)
+    route = Route(dst, nexthops=hops, scope="link" if gateway is None else "global", protocol=protocol)
+    return msgspec.structs.replace(route, origin=Origin("", 0, route_text(route)))
 
 
 class Style(NamedTuple):
@@ -116,10 +115,15 @@ def style_of(network: Network, netns: Netns, *, v4: bool) -> Style | None:
     return None
 
 
+@lru_cache(maxsize=4)
+def _ranges_by_node(cluster: Cluster) -> Mapping[Prefix, str]:
+    """The node of each range of Pods."""
+    return {prefix: name for name, node in cluster.nodes.items() for prefix in node.pod_cidrs}
+
+
 def _style(network: Network, host: Netns, route: Route) -> Style | None:
-    others = (node for name, node in network.cluster.nodes.items() if name != host.node)
-    wanted = {prefix for node in others for prefix in node.pod_cidrs}
-    if route.dst not in wanted or route.type != "unicast" or route.gateway is None or route.table != MAIN:
+    owner = _ranges_by_node(network.cluster).get(route.dst, host.node)
+    if owner == host.node or route.type != "unicast" or route.gateway is None or route.table != MAIN:
         return None
     hop = route.nexthops[0]
     return Style(route.gateway in route.dst, hop.dev, hop.onlink, route.protocol, route, host.node)
@@ -179,11 +183,14 @@ def _is_tunnel(link: Link) -> bool:
 
 def lost_routes(network: Network, netns: Netns, *, v4: bool) -> tuple[tuple[str, Route], ...]:
     """The other nodes to whose Pods a node has no route of its own, and the route that each should have."""
+    known = {route.dst for route in routes_of(netns, v4=v4) if route.table == MAIN and route.dst.length > 0}
+    masks = {prefix.mask for prefix in known}
     found = []
     for name in sorted(network.cluster.nodes):
-        known = network.cluster.nodes[name]
-        cidrs = [one for one in known.pod_cidrs if is_v4(one.net) == v4]
-        if name == netns.node or not cidrs or covering(netns, cidrs[0].net + 1):
+        cidr = next((one for one in network.cluster.nodes[name].pod_cidrs if is_v4(one.net) == v4), None)
+        if name == netns.node or cidr is None:
+            continue
+        if any(Prefix(cidr.net & mask, mask) in known for mask in masks if mask & cidr.mask == mask):
             continue
         route = route_to_pods(network, netns, name, v4=v4)
         if route is not None:

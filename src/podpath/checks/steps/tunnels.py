@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from podpath.checks.case import Case
 from podpath.checks.steps.ranges import hosts, node_address
 from podpath.model.edit import SetFdb, SetNeighbor
+from podpath.model.kube.cluster import grouped
 from podpath.model.linux.link import Link
 from podpath.model.linux.neighbor import FdbEntry, Neighbor
 from podpath.model.network import Netns, Network
@@ -29,12 +31,15 @@ class Vtep(NamedTuple):
         return self.netns.node
 
 
-def vteps(network: Network) -> Iterator[Vtep]:
+@lru_cache(maxsize=4)
+def vteps(network: Network) -> tuple[Vtep, ...]:
     """All of them."""
-    for netns in hosts(network):
-        for link in (netns.links or {}).values():
-            if link.vxlan is not None and not link.vxlan.external:
-                yield Vtep(netns, link)
+    return tuple(
+        Vtep(netns, link)
+        for netns in hosts(network)
+        for link in (netns.links or {}).values()
+        if link.vxlan is not None and not link.vxlan.external
+    )
 
 
 def with_mac(network: Network, mac: str) -> Vtep | None:
@@ -94,13 +99,14 @@ def neighbor_edits(network: Network, vtep: Vtep) -> Iterator[SetNeighbor]:
 
 def fdb_edits(network: Network, vtep: Vtep) -> Iterator[SetFdb]:
     """Forwarding entries of other ends that a device lacks, or that lead elsewhere."""
+    held = grouped((e.mac, e) for e in vtep.netns.fdb or () if e.dev == vtep.link.name)
     for peer in peers(network, vtep):
         outer = outer_address(network, peer)
-        entries = [e for e in vtep.netns.fdb or () if (e.mac, e.dev) == (peer.link.mac, vtep.link.name)]
+        entries = held.get(peer.link.mac, ())
         if outer is None or any(entry.dst == outer for entry in entries):
             continue
         entry = FdbEntry(peer.link.mac, vtep.link.name, outer, self_=True, state="permanent")
-        yield SetFdb(vtep.netns.id, entry, tuple(entries))
+        yield SetFdb(vtep.netns.id, entry, entries)
 
 
 def sender_of(case: Case) -> Vtep | None:

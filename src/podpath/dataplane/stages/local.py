@@ -79,9 +79,9 @@ def _decapsulate(walk: Walk) -> Outcome:
     if tunnel is None or tunnel.vxlan is None or inner is None:
         return walk.blind("tunnel", "what this tunnel does")
     candidates = [link for link in (walk.netns.links or {}).values() if _listens(link, packet)]
-    fitting = [link for link in candidates if link.vxlan is not None and link.vxlan.vni == tunnel.vxlan.vni]
+    fitting = [link for link in candidates if link.vxlan is not None and link.vxlan.vni == walk.vni]
     if not fitting:
-        return _refused(walk, candidates, tunnel)
+        return _refused(walk, candidates)
     link = fitting[0]
     if not link.up:
         step = Step("vxlan", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=packet)
@@ -105,11 +105,11 @@ def _listens(link: Link, packet: Packet) -> bool:
     return end is None or is_v4(end) == packet.v4
 
 
-def _refused(walk: Walk, candidates: list[Link], tunnel: Link) -> Outcome:
+def _refused(walk: Walk, candidates: list[Link]) -> Outcome:
     packet = walk.packet
     others = [link for link in (walk.netns.links or {}).values() if link.vxlan is not None]
     shown = (candidates or others or [None])[0]
-    sent = tunnel.vxlan.vni if tunnel.vxlan is not None else 0
+    sent = walk.vni or 0
     if candidates and shown is not None and shown.vxlan is not None:
         text = f"no vxlan device with id {sent} here: {shown.name} has id {shown.vxlan.vni}"
     elif shown is not None and shown.vxlan is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from podpath.dataplane.discovery import discovery_stopped
 from podpath.dataplane.errors import heard
 from podpath.dataplane.routing import address_type, select_address
 from podpath.dataplane.segment import Station, answerer, answers, is_wire, wire_answerer, wires
@@ -71,19 +74,31 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
         walk.dst_mac = entry.lladdr
         walk.note("neighbor", entry.origin.text or f"{format_addr(target)} is {entry.lladdr}", entry.origin, key=format_addr(target))
         if outcome is Outcome.WIRE:
-            walk.receiver = _by_mac(walk, entry.lladdr) or walk.receiver
+            # the switch floods what no node has, and the owner of the address finds that the frame is not for it
+            walk.receiver = _by_mac(walk, entry.lladdr) or wire_answerer(walk.network, walk.netns, target)
         return outcome
     asker = _asker(walk, link, target)
     station = answerer(walk.network, walk.netns, link.name, target, asker)
     if station is not None:
-        walk.dst_mac = station.link.mac
-        return outcome
+        return _found(walk, link, station, target, entry, outcome)
     if outcome is Outcome.WIRE or _has_uplink(walk, link):
         return _resolve_wire(walk, link, target, entry, outcome)
     if entry is not None and entry.lladdr and entry.state not in ("FAILED", "INCOMPLETE"):
         walk.dst_mac = entry.lladdr
         return outcome
     return _unresolved(walk, link, target, entry)
+
+
+def _found(walk: Walk, link: Link, station: Station, target: int, entry: Neighbor | None, outcome: Outcome) -> Outcome:
+    """Somebody would answer: in IPv6 the question and the answer may still be dropped, unless the answer is known."""
+    known = entry is not None and entry.lladdr and entry.state not in ("FAILED", "INCOMPLETE")
+    if not is_v4(target) and not known:
+        stopped = discovery_stopped(walk, link, station, target, _asker(walk, link, target))
+        if stopped is not None:
+            walk.steps.append(msgspec.structs.replace(stopped, text=f"the search for {format_addr(target)} is {stopped.text}"))
+            return _unresolved(walk, link, target, entry)
+    walk.dst_mac = _mac_of(station)
+    return outcome
 
 
 def _asker(walk: Walk, link: Link, target: int) -> int:
@@ -112,8 +127,7 @@ def _resolve_wire(walk: Walk, link: Link, target: int, entry: Neighbor | None, o
         if not station.link.up:
             return _unresolved(walk, link, target, entry)
         walk.receiver = station
-        walk.dst_mac = _mac_of(station)
-        return outcome
+        return _found(walk, link, station, target, entry, outcome)
     if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
         return _unresolved(walk, link, target, entry)
     walk.dst_mac = entry.lladdr if entry is not None else ""
@@ -183,16 +197,17 @@ def encapsulate(walk: Walk) -> Outcome:
         return walk.blind("tunnel", f"what {link.name} does", link.origin)
     entry = _remote(walk, link)
     remote = entry.dst if entry is not None else vxlan.remote
+    vni = entry.vni if entry is not None and entry.vni is not None else vxlan.vni
     if remote is None:
         origin = walk.netns.source("bridge-fdb.json", f"no entry for {walk.dst_mac} on {link.name}")
         text = f"{link.name} knows no remote end for {walk.dst_mac}: the packet is dropped"
         step = Step("vxlan", text, origin, kind="tunnel-no-peer", dev=link.name, key=walk.dst_mac, packet=walk.packet)
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
-    text = f"vxlan id {vxlan.vni} to {format_addr(remote)}:{entry.port if entry is not None and entry.port else vxlan.port}"
+    text = f"vxlan id {vni} to {format_addr(remote)}:{entry.port if entry is not None and entry.port else vxlan.port}"
     walk.note("vxlan", text, entry.origin if entry is not None else link.origin, dev=link.name, key=walk.dst_mac)
     inner = walk.packet
     walk.close_hop()
-    walk.inner, walk.inner_mac, walk.tunnel = (inner, walk.netns.id), walk.dst_mac, link
+    walk.inner, walk.inner_mac, walk.tunnel, walk.vni = (inner, walk.netns.id), walk.dst_mac, link, vni
     walk.packet = Packet(
         UDP,
         vxlan.local or 0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from podpath.model.origin import Origin
 
@@ -54,6 +55,7 @@ class Sysctls:
         return Sysctls(self.file, values, self.lines)
 
 
+@lru_cache(maxsize=1 << 14)
 def conf_key(dev: str, name: str, *, v4: bool = True) -> str:
     """The key of a per-device parameter, with dots of the device written as ``/``."""
     return f"net.ipv{4 if v4 else 6}.conf.{dev.replace('.', '/')}.{name}"
