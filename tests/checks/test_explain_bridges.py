@@ -179,6 +179,7 @@ def test_a_permanent_neighbour_with_another_mac_address_is_forgotten():
     )
     kept = tuple(n for n in cases.host(healthy(), "n1").neighbors if n.dst != pod.ips[0])
     found = the(named(cases.changed(healthy(), "n1", neighbors=(*kept, wrong))), "static-neigh-wrong")
+    assert str(found.subject) == "Node n1"
     assert mended_by(found) == {"DeleteNeighbor"}
     assert found.confidence.value == "proven"
 

@@ -37,7 +37,7 @@ def finding(
 
 def named(one: Finding) -> Named:
     """A cause with its proof; which step it was plays no part here."""
-    broken = Broken.__new__(Broken, *(None,) * len(Broken._fields))
+    broken = Broken(*(None,) * len(Broken._fields))  # type: ignore[arg-type]
     key = CauseKey(node_netns("a"), "", "", "", 0, "", "", "")
     return Named(Group(key, broken, one.breaks), one, Proof((), proven=True, tried=1, kept=1, held=5))
 

@@ -33,18 +33,20 @@ HANGS_S = 60
 MINIMIZE_S = 5.0
 STAT = re.compile(r"stat::(\w+):\s+(\d+)")
 EDGES = re.compile(r"#\d+\s+\w+\s+cov: (\d+) ft: (\d+)")
-TEST = '''
+TEST = """
 
 def test_{name}_{key}():
     BY_NAME["{row}"].run({data!r})  # {what}
-'''
+"""
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=600, help="in all")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this parser (may be repeated)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="this parser (may be repeated)"
+    )
     parser.add_argument("--corpus", type=Path, default=Path("/tmp/podpath-fuzz/corpus"))
     parser.add_argument("--out", type=Path, default=Path("/tmp/podpath-fuzz/found"))
     parser.add_argument("--child", metavar="NAME", help=argparse.SUPPRESS)
@@ -96,7 +98,13 @@ def turn(row: str, seconds: int, corpus: Path, out: Path) -> dict[str, int]:
     while (left := int(end - time.monotonic())) > 0:
         command = [sys.executable, __file__, "--child", row, "--seconds", str(left)]
         started = time.monotonic()
-        run = subprocess.run([*command, "--corpus", str(corpus), "--out", str(out)], check=False, capture_output=True, text=True, errors="replace")
+        run = subprocess.run(
+            [*command, "--corpus", str(corpus), "--out", str(out)],
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
         stats = {key: int(value) for key, value in STAT.findall(run.stderr)}
         edges = [int(found[1]) for found in EDGES.finditer(run.stderr)]
         figures["executions"] += stats.get("number_of_executed_units", 0)
@@ -118,11 +126,13 @@ def turn(row: str, seconds: int, corpus: Path, out: Path) -> dict[str, int]:
 
 def fuzz(name: str, seconds: int, corpus: Path, out: Path) -> None:
     """Feed one parser until the time is over; does not return."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]  # no dependency
+    import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]  # no dependency
 
     with atheris.instrument_imports(include=DIAGNOSING if name in WHOLE else READING):
         row = importlib.import_module("tests.fuzz.parsers").BY_NAME[name]
-        for path in (SRC / "checks").rglob("[a-z]*.py") if name in WHOLE else ():  # else imported when they are called
+        for path in (
+            (SRC / "checks").rglob("[a-z]*.py") if name in WHOLE else ()
+        ):  # else imported when they are called
             importlib.import_module(".".join(("podpath", *path.relative_to(SRC).with_suffix("").parts)))
     from tests.fuzz.mutations import mutated, random_edits
 
@@ -176,13 +186,19 @@ class Watched:
         """The kind of an exception and the innermost lines of ours; None when there is none."""
         try:
             self.run(data)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it was found
             frames = traceback.extract_tb(error.__traceback__)
             ours = [frame for frame in frames if frame.filename.startswith(str(ROOT))]
             place = ours[-1]
-            inner = re.findall(r'File "\S+/src/(\S+)", line (\d+)', str(error))[-1:]  # in a check that crashed
+            inner = re.findall(r'File "\S+/src/(\S+)", line (\d+)', str(error))[
+                -1:
+            ]  # in a check that crashed
             at = f"{Path(place.filename).relative_to(ROOT)}:{place.lineno}"
-            kinds = re.findall(r"^(\w+(?:Error|Exception|Iteration))\b", str(error), re.MULTILINE)[-1:] if inner else []
+            kinds = (
+                re.findall(r"^(\w+(?:Error|Exception|Iteration))\b", str(error), re.MULTILINE)[-1:]
+                if inner
+                else []
+            )
             return " ".join([type(error).__name__, at, *kinds, *(":".join(one) for one in inner)])
         return None
 

@@ -18,6 +18,7 @@ from podpath.model.linux.xtables import UnknownMatch
 from podpath.model.origin import Unrecognized
 from podpath.parse.iptables_save import count_unrecognized
 from podpath.parse.nft_json import NftRuleset
+from podpath.parse.ss import HEADER
 from tests.parse.nft_samples import every_rule, every_set
 from tests.parse.test_iptables_fuzz import RULE_LINE
 
@@ -48,11 +49,12 @@ def a_fact_a_line(ignored: str = r"(?!)") -> Invariant:
     pattern = re.compile(ignored)
 
     def check(text: str, facts: Any, lost: Lost) -> None:
+        unread = noted(lost)
         read = lines_of(facts.values() if isinstance(facts, Mapping) else facts)
         told = {number for number, line in numbered(text).items() if not pattern.fullmatch(line)}
         assert len(set(read)) == len(read)
-        assert not set(read) & noted(lost)
-        missing = told - set(read) - noted(lost)
+        assert not set(read) & unread
+        missing = told - set(read) - unread
         if isinstance(facts, Mapping):  # of a name that is printed twice the last counts
             lines = text.split("\n")
             missing = {one for one in missing if not any(name in lines[one - 1] for name in facts)}
@@ -68,15 +70,17 @@ def first_line(text: str, facts: Any, lost: Lost) -> None:
 
 def assignments(text: str, facts: Any, lost: Lost) -> None:
     """NAME=value: what has not this form is noted, and where nothing was understood something is."""
+    unread = noted(lost)
     told = {number: line for number, line in numbered(text).items() if not line.lstrip().startswith("#")}
     plain = re.compile(r"\s*[A-Z][A-Z0-9_]*=(\S*|\"[^\"]*\"|'[^']*')\s*")
-    assert {number for number, line in told.items() if not plain.fullmatch(line)} <= noted(lost)
+    assert {number for number, line in told.items() if not plain.fullmatch(line)} <= unread
     assert facts is not None or bool(lost) == bool(told)
 
 
 def sysctl(text: str, facts: Any, lost: Lost) -> None:
     """A key is kept, its last value counts, and any other line is noted."""
-    kept = set(facts.lines.values()) | noted(lost)
+    unread = noted(lost)
+    kept = set(facts.lines.values()) | unread
     keys = Counter(_key(line) for line in numbered(text).values())
     for number, line in numbered(text).items():
         assert number in kept or keys[_key(line)] > 1, line
@@ -89,18 +93,20 @@ def _key(line: str) -> str:
 
 def snmp(text: str, facts: Any, lost: Lost) -> None:
     """Names and numbers stand in pairs; a line that has no other is noted, and the last of a title counts."""
+    unread = noted(lost)
     rows = numbered(text)
     order = [*rows, 0]
     counted = set(facts.lines.values())
     titles = Counter(line.split()[0] for line in rows.values())
     for number, after in pairwise(order):
         again = titles[rows[number].split()[0]] > 2
-        assert number in counted or after in counted or number in noted(lost) or again, rows[number]
+        assert number in counted or after in counted or number in unread or again, rows[number]
 
 
 def snmp6(text: str, facts: Any, lost: Lost) -> None:
     """One counter a line; the last of a name counts."""
-    kept = set(facts.lines.values()) | noted(lost)
+    unread = noted(lost)
+    kept = set(facts.lines.values()) | unread
     names = Counter(line.split()[0] for line in numbered(text).values())
     for number, line in numbered(text).items():
         assert number in kept or line.startswith("ifIndex") or names[line.split()[0]] > 1, line
@@ -108,19 +114,27 @@ def snmp6(text: str, facts: Any, lost: Lost) -> None:
 
 def ss(text: str, facts: Any, lost: Lost) -> None:
     """A line is a socket, of a kind without ports, a header, noted, or the rest of the line before it."""
+    unread = noted(lost)
     kinds = re.compile(r"\s*(raw|icmp6|\?\?\?|mptcp|u_\w+|p_\w+|nl|v_\w+|xdp|tipc)(\s|$)")
     begins = re.compile(r"\s*(tcp|udp|sctp|dccp|udplite|`-|[A-Z][A-Z-]{3,})\s+\S+\s+\S")
-    header = set("Netid State Recv-Q Send-Q Local Peer Address Address:Port Address:PortProcess Port Process".split())
+    header = HEADER
     sockets = {one.origin.line: one for one in facts}
     assert len(sockets) == len(facts)
-    assert not sockets.keys() & noted(lost)
+    assert not sockets.keys() & unread
     current = 0
     for number, line in numbered(text).items():
-        if number in sockets or number in noted(lost) or kinds.match(line) or header >= set(line.split()):
+        if number in sockets or number in unread or kinds.match(line) or header >= set(line.split()):
             current = number
             continue
         assert current, line
-        assert not begins.match(line) or line.split()[0] not in {"tcp", "udp", "sctp", "LISTEN", "UNCONN", "ESTAB"}, line
+        assert not begins.match(line) or line.split()[0] not in {
+            "tcp",
+            "udp",
+            "sctp",
+            "LISTEN",
+            "UNCONN",
+            "ESTAB",
+        }, line
         if current in sockets:
             shown = sockets[current].origin.text
             assert " ".join(line.split()) in shown or len(shown) == 400, line
@@ -128,11 +142,12 @@ def ss(text: str, facts: Any, lost: Lost) -> None:
 
 def resolv_conf(text: str, facts: Any, lost: Lost) -> None:
     """A line is a server, the last search list, options, a comment, or noted."""
+    unread = noted(lost)
     servers = lines_of_origins(facts.nameserver_origins)
     assert len(servers) == len(facts.nameservers) + len(facts.ignored)
     passed = re.compile(r"\s*[;#].*|sortlist(\s.*)?|(search|domain|options)(\s.*)?", re.DOTALL)
     for number, line in numbered(text).items():
-        assert number in servers or number in noted(lost) or passed.fullmatch(line), line
+        assert number in servers or number in unread or passed.fullmatch(line), line
     for keyword, place in (("search", facts.search_origin), ("options", facts.options_origin)):
         written = [number for number, line in numbered(text).items() if re.match(rf"{keyword}\s+[a-z]", line)]
         assert not written or place.line >= written[-1], keyword
@@ -145,7 +160,8 @@ def lines_of_origins(origins: Iterable[Any]) -> list[int]:
 
 def tc_filters(text: str, facts: Any, lost: Lost) -> None:
     """A line that begins with "filter" is one, or the head of those that follow it; any other unindented line is told."""
-    kept = set(lines_of(facts)) | noted(lost)
+    unread = noted(lost)
+    kept = set(lines_of(facts)) | unread
     heads = re.compile(r"filter\s(?!.*\b(handle|fh)\s).*", re.DOTALL)
     heading = re.compile(r"\S.*(ingress|egress|root)[\s:=]*")
     for number, line in numbered(text).items():
@@ -167,10 +183,11 @@ def log(text: str, facts: Any, lost: Lost) -> None:
 
 def flat_yaml(text: str, facts: Any, lost: Lost) -> None:
     """A plain ``key: value`` is a setting or noted, unless a block of text holds it or the key is there again."""
+    unread = noted(lost)
     if re.search(r"[|>][+-]?\d?\s*(#.*)?\n", text):
         return
     plain = re.compile(r"\s*(\w+): (\w+)\s*", re.ASCII)
-    kept = {setting.line for setting in facts.values()} | noted(lost)
+    kept = {setting.line for setting in facts.values()} | unread
     keys = Counter(path.rpartition(".")[2] for path in facts)
     again = Counter(found[1] for line in text.split("\n") if (found := plain.fullmatch(line)))
     for number, line in numbered(text).items():
@@ -184,20 +201,23 @@ def flat_yaml(text: str, facts: Any, lost: Lost) -> None:
 
 def ipset(text: str, facts: Any, lost: Lost) -> None:
     """Every element of a set is an entry or noted, and every other line a set or noted."""
+    unread = noted(lost)
     entries = [entry.line for one in facts.values() for entry in one.entries]
     assert len(set(entries)) == len(entries)
-    assert not set(entries) & noted(lost)
+    assert not set(entries) & unread
     for number, line in numbered(text).items():
         words = line.split()
         if words[0] == "add":
-            assert (number in entries) != (number in noted(lost)), line
+            assert (number in entries) != (number in unread), line
         elif words[0] == "create" and '"' not in line:
-            assert number in noted(lost) or words[1] in facts, line
+            assert number in unread or words[1] in facts, line
         elif not re.match(r"\s*(#|COMMIT)", line) and '"' not in line and words[0] not in {"-exist", "-!"}:
-            assert number in noted(lost) or words[0] in {"a", "-A", "-N", "n"}, line
+            assert number in unread or words[0] in {"a", "-A", "-N", "n"}, line
     for one in facts.values():
         after = [entry for entry in lost if entry.origin.line >= one.origin.line]
-        assert one.unknown or not any(entry.origin.text.split()[:2] == ["add", one.name] for entry in after), one.name
+        assert one.unknown or not any(
+            entry.origin.text.split()[:2] == ["add", one.name] for entry in after
+        ), one.name
 
 
 def is_unknown(item: object) -> bool:
@@ -205,20 +225,23 @@ def is_unknown(item: object) -> bool:
     return isinstance(item, UnknownMatch | UnknownTarget)
 
 
-HARMLESS = re.compile(r"\s*(\ufeff)?(#.*|COMMIT|\*.*|:.*|(-N|--new-chain)\s.*|(-P|--policy)\s.*|)\s*", re.DOTALL)
+HARMLESS = re.compile(
+    r"\s*(\ufeff)?(#.*|COMMIT|\*.*|:.*|(-N|--new-chain)\s.*|(-P|--policy)\s.*|)\s*", re.DOTALL
+)
 
 
 def iptables(text: str, tables: tuple[Table, ...], lost: Lost) -> None:
     """All chains compiled: every line is a rule of one chain, noted, or one of the frame; every doubt is told."""
+    unread = noted(lost)
     rules = [rule for table in tables for chain in table.chains.values() for rule in chain.rules]
     lines = text.split("\n")
     numbers = {number for number, line in enumerate(lines, 1) if RULE_LINE.match(line.strip())}
     read = {rule.line for rule in rules}
     assert len(read) == len(rules)
     assert read <= numbers
-    assert numbers - read <= noted(lost)
+    assert numbers - read <= unread
     for number, line in enumerate(lines, 1):
-        assert number in read or number in noted(lost) or HARMLESS.fullmatch(line), line
+        assert number in read or number in unread or HARMLESS.fullmatch(line), line
     for rule in rules:
         assert rule.text.strip() == lines[rule.line - 1].strip()
         assert any(map(is_unknown, rule.items)) == bool(rule.unknown), rule.text
@@ -283,12 +306,20 @@ def a_name_an_entry(key: str, skipped: str = "") -> Invariant:
         if text.lstrip().startswith("{"):
             return
         told = [one for one in map(_decoded, entries_of(text)) if not (skipped and skipped in one)]
-        names = [str(int(one[key]) if isinstance(one[key], bool) else one[key]) for one in told if key in one]
+        names = [_as_number(one[key]) for one in told if key in one]
         twice = len(names) - len(set(names))
         assert len(facts) <= len(told)
         assert len(told) - len(lost) - len(facts) <= twice
 
     return check
+
+
+def _as_number(value: object) -> str:
+    """A number however it is spelled (``1``, ``"1"``, ``true``); else the text."""
+    try:
+        return str(int(str(int(value) if isinstance(value, bool) else value), 0))
+    except ValueError:
+        return str(value)
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
@@ -315,8 +346,6 @@ def addresses(text: str, facts: Any, lost: Lost) -> None:
 def _named(device: Mapping[str, msgspec.Raw]) -> bool:
     name = bytes(device.get("ifname", msgspec.Raw(b"")))
     return re.fullmatch(rb'".+"|-?\d+', name, re.DOTALL) is not None
-
-
 
 
 def cni(text: str, facts: Any, lost: Lost) -> None:

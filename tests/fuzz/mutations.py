@@ -139,14 +139,14 @@ def _json(data: bytes, _at: int, edit: Edit) -> bytes:
         return data
 
 
-def _places(value: Any) -> Iterable[tuple[Any, Any]]:  # noqa: ANN401 - JSON
+def _places(value: Any) -> Iterable[tuple[Any, Any]]:
     pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in list(pairs):
         yield value, key
         yield from _places(inner)
 
 
-def _change(holder: Any, key: Any, places: list[tuple[Any, Any]], size: int) -> None:  # noqa: ANN401 - JSON
+def _change(holder: Any, key: Any, places: list[tuple[Any, Any]], size: int) -> None:
     how, which = size % 8, size // 8
     other_holder, other_key = places[which * 7 % len(places)]
     if how == 0:

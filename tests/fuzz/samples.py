@@ -24,7 +24,9 @@ def samples(*patterns: str) -> tuple[tuple[str, bytes], ...]:
     """Distinct files whose path in a bundle matches, each as its path and a small part of its content."""
     found: dict[bytes, str] = {}
     for bundle in BUNDLES:
-        matching = (one for one in packed(bundle) if any(fnmatchcase(one[0], pattern) for pattern in patterns))
+        matching = (
+            one for one in packed(bundle) if any(fnmatchcase(one[0], pattern) for pattern in patterns)
+        )
         small = ((path, trimmed(content)) for path, content in matching if content)
         new = ((path, content) for path, content in small if content not in found)
         found |= {content: path for path, content in islice(new, MOST_SAMPLES)}
@@ -77,7 +79,7 @@ def _some_entries(entries: list[Any], most: int) -> list[Any]:
     return kept
 
 
-def _shape(value: Any, depth: int = 5) -> Any:  # noqa: ANN401 - JSON
+def _shape(value: Any, depth: int = 5) -> Any:
     if isinstance(value, dict):
         return {key: _shape(inner, depth - 1) for key, inner in sorted(value.items())} if depth else "{}"
     if isinstance(value, list):

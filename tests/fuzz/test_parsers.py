@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.fuzz.mutations import OPERATIONS, PIECES, SIZES, Edit, mutated, random_edits
 from tests.fuzz.parsers import ROWS
 
-EXAMPLES = 60
-EXAMPLES_IF_SLOW = 6
+EXAMPLES = 150
+EXAMPLES_IF_SLOW = 12
 EDITS = st.lists(
     st.builds(
         Edit,

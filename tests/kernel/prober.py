@@ -175,7 +175,11 @@ class Prober:
         size, newline, _ = bytes(got[:20]).partition(b"\n")
         if not newline or len(got) < int(size):
             return
-        answer = _answer(listener, peer.getsockname(), peer.getpeername(), int(size))
+        try:
+            answer = _answer(listener, peer.getsockname(), peer.getpeername(), int(size))
+        except OSError:
+            self.forget(peer)
+            return
         self.watch(peer, lambda rest=[answer]: self._pour(peer, rest), selectors.EVENT_WRITE)
 
     def _pour(self, peer: socket.socket, rest: list[bytes]) -> None:

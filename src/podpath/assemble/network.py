@@ -11,6 +11,7 @@ from podpath.assemble.pods import assumed_namespaces
 from podpath.assemble.reading import Folder, Reading, is_large
 from podpath.assemble.unrecognized import NotUnderstood
 from podpath.assemble.veth_peers import Peers
+from podpath.assemble.without_objects import with_stand_ins
 from podpath.model.network import Netns, Network, Node
 from podpath.model.origin import Origin
 from podpath.model.refs import NetnsId, node_netns, pod_netns
@@ -19,6 +20,8 @@ from podpath.parse.kube_lists import parse_cluster
 Progress = Callable[[str, int, int], None]
 """Told what is being read: a word, how many are done, how many there are."""
 REPORT_EVERY = 1_000
+LOGS = (".log", "logs", "logs-previous", "dmesg")
+"""How the names of logs end, of nodes and of Pods."""
 
 
 def build_network(
@@ -58,6 +61,7 @@ def _build(
     nodes = Nodes(sources, lambda node: _node(reading, node, sources[node]))
     namespaces = dict(_namespaces(reading, sources))
     peers = Peers(_by_node(namespaces))
+    cluster = with_stand_ins(cluster, namespaces)
     namespaces |= assumed_namespaces(cluster, namespaces, peers)
     understood = NotUnderstood(reading, lost, nodes, tuple(namespaces.values()))
     network = Network(name, cluster, nodes, namespaces, peers, understood, missing)
@@ -99,7 +103,7 @@ def _node_files(files: Mapping[str, bytes]) -> dict[str, dict[str, list[str]]]:
             pod, slash, _ = name[5:].partition("/")
             if slash and pod not in folders:
                 folders[pod] = []
-        if name.startswith("cni-net.d/") or name.endswith((".log", "/logs")):
+        if name.startswith("cni-net.d/") or name.endswith(LOGS):
             folders[""].append(name)
     return found
 

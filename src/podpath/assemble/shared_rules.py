@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import NamedTuple
 
 from podpath.model.linux.netfilter import Base, Chain, Rule, Table
@@ -32,7 +33,9 @@ DIFFERS = 4
 OWN = 1 << 40
 """Added to line numbers that are of the table's own file; the others are of its model's."""
 
-_COUNTERS = re.compile(r"^\[\d+:\d+\] (?=-[AI] )", re.MULTILINE | re.ASCII)
+MOST_DUMPS = 64
+"""Whole dumps that others are found to be the same as."""
+
 _CALLED = re.compile(r" -[jg] (\S+)")
 
 
@@ -41,15 +44,24 @@ class SharedRules:
 
     def __init__(self) -> None:
         self._models: dict[tuple[str, str, str], list[_Model]] = {}
+        self._dumps: dict[bytes, tuple[tuple[Table, ...], tuple[Unrecognized, ...]]] = {}
 
     def parsed(
         self, text: str, file: str, *, backend: str, family: str
     ) -> tuple[tuple[Table, ...], tuple[Unrecognized, ...]]:
-        """The tables of a dump. Rules lose their counters: those of one node are no evidence on another."""
-        if "\n[" in text:
-            text = _COUNTERS.sub("", text.replace("\n[0:0] -", "\n-"))
-        tables, lost = parse_iptables_save(text, file, backend=backend, family=family)
-        return tuple(self._shared(table) for table in tables), lost
+        """The tables of a dump, without counters and times: those of one node are no evidence on another."""
+        text = without_counters(text)
+        digest = blake2b(f"{backend} {family}\n{text}".encode(), digest_size=16).digest()
+        known = self._dumps.get(digest)
+        if known is None:
+            tables, lost = parse_iptables_save(text, file, backend=backend, family=family)
+            known = tuple(self._shared(table) for table in tables), lost
+            if len(self._dumps) < MOST_DUMPS:
+                self._dumps[digest] = known
+        tables, lost = known
+        return tuple(replace(table, file=file) for table in tables), tuple(
+            Unrecognized(Origin(file, one.origin.line, one.origin.text), one.reason) for one in lost
+        )
 
     def _shared(self, table: Table) -> Table:
         chains = table.chains
@@ -71,6 +83,37 @@ class SharedRules:
         if len(models) < MOST_MODELS:
             models.append(model)
         return _with_lines(table, model.chains, LineMap())
+
+
+def without_counters(text: str) -> str:
+    """A dump without what differs between nodes that have the same rules; its lines stay where they are."""
+    pieces = text.split("\n[")  # ``[12:840] -A FORWARD ...``: nothing else begins so
+    if len(pieces) > 1:
+        text = "\n".join([pieces[0], *(piece[piece.find("]") + 2 :] for piece in pieces[1:])])
+    kept: list[str] = []
+    start = 0
+    for begin, end in _told_once(text):
+        kept.append(text[start:begin])
+        start = end
+    return "".join((*kept, text[start:]))
+
+
+def _told_once(text: str) -> Iterator[tuple[int, int]]:
+    """Where the times and the counters of policies stand: in comments, and behind the name of a table."""
+    end = 0
+    while end < len(text):
+        begin, end = end, text.find("\n", end) + 1 or len(text)
+        line = text[begin:end]
+        if line.startswith("#"):
+            time = line.rfind(" on ")
+            if time > 0:
+                yield begin + time, end - line.endswith("\n")
+        elif line.startswith(":") and line.rfind(" - [") < 0:
+            counters = line.rfind(" [")
+            if counters > 0:
+                yield begin + counters, end - line.endswith("\n")
+        elif not line.startswith("*"):  # chains without a policy, and rules: on to the comment behind the table
+            end = text.find("\n#", begin) + 1 or len(text)
 
 
 class _Model:

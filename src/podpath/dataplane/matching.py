@@ -8,6 +8,7 @@ from typing import Any
 from podpath.dataplane.ipsets import set_contains
 from podpath.dataplane.routing import FibKey, address_type, fib_of
 from podpath.dataplane.walk import Walk
+from podpath.model.addr import MULTICAST_V6, V6_UNSPECIFIED
 from podpath.model.flow import ICMP, ICMPV6, SCTP, TCP, UDP
 from podpath.model.linux import xtables as xt
 from podpath.model.linux.xtables import Match
@@ -111,7 +112,23 @@ def _addr_type(match: xt.AddrTypeMatch, walk: Walk) -> Ternary:
     dev = {"in": walk.iif, "out": walk.oif}.get(match.limit, "")
     if walk.netns.addresses is None and walk.netns.routes is None:
         return None
-    return (address_type(walk.netns, addr, dev) in match.types) != match.negate
+    fits = address_type(walk.netns, addr, dev) in match.types if walk.v4 else _addr_types_v6(match.types, addr, dev, walk)
+    return fits != match.negate
+
+
+def _addr_types_v6(types: frozenset[str], addr: int, dev: str, walk: Walk) -> bool:
+    """In IPv6 MULTICAST, UNICAST and UNSPEC are what the address itself is, and all of them must hold; the rest is
+    what its route says, and one of that must hold (xt_addrtype.c, match_type6)."""
+    kind = "MULTICAST" if addr in MULTICAST_V6 else "UNSPEC" if addr == V6_UNSPECIFIED else "UNICAST"
+    if any(one in types and one != kind for one in ("MULTICAST", "UNICAST", "UNSPEC")):
+        return False
+    if not types & {"LOCAL", "ANYCAST", "UNREACHABLE"}:
+        return True
+    found = address_type(walk.netns, addr, dev)
+    if found in types and found in ("LOCAL", "ANYCAST"):
+        return True
+    route = fib_of(walk.netns, v4=False).lookup(FibKey(addr, uid=0)).type
+    return "UNREACHABLE" in types and route in ("none", "unreachable", "prohibit", "blackhole")
 
 
 def _statistic(match: xt.StatisticMatch, walk: Walk) -> Ternary:

@@ -345,12 +345,21 @@ def _ct(expr: nf.CtKey, walk: Walk) -> Value:
     return UNKNOWN
 
 
+def _fib_type(walk: Walk, addr: int, dev: str) -> Value:
+    """nft_fib4_eval_type; in IPv6 an address without a route is of the route's type (nft_fib6_eval_type)."""
+    found = address_type(walk.netns, addr, dev).lower()
+    if walk.v4 or found != "unicast":
+        return found
+    route = fib_of(walk.netns, v4=False).lookup(FibKey(addr, uid=0)).type
+    return {"none": "unreachable", "unicast": "unicast", "local": "unicast"}.get(route, route)
+
+
 def _fib(expr: nf.Fib, walk: Walk) -> Value:
     packet, flags = walk.packet, expr.flags
     addr, other = (packet.src, packet.dst) if "saddr" in flags else (packet.dst, packet.src)
     dev = walk.iif if "iif" in flags else walk.oif if "oif" in flags else ""
     if expr.result == "type":
-        return address_type(walk.netns, addr, dev).lower()
+        return _fib_type(walk, addr, dev)
     if walk.iif == "lo" and "saddr" in flags:
         return "lo"
     mark = packet.mark if "mark" in flags else 0

@@ -93,7 +93,9 @@ def read_settings(text: str, file: str, *, wrapper: str = "") -> Settings:
     return Settings(file, found, ())
 
 
-def _flatten(fields: dict[str, object], parent: str, text: str, start: int, found: dict[str, Setting]) -> None:
+def _flatten(
+    fields: dict[str, object], parent: str, text: str, start: int, found: dict[str, Setting]
+) -> None:
     """Settings by path, as parse_flat_yaml gives them: null, empty and lists of objects are absent."""
     for key, value in fields.items():
         path = f"{parent}.{key}" if parent else key

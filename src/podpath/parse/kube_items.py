@@ -138,6 +138,8 @@ def read_item(raw: msgspec.Raw, listed: str, kind: str) -> tuple[str, KubeObject
         plural = _PLURALS.get((own_kind, header.api_version.rpartition("/")[0]))
     if plural is None:
         name = f"{own_kind.lower()}s" if known else listed
+        if name in TYPES:  # a kind of ours by name, of another group: its list is not ours
+            name = f"{name}.{header.api_version.rpartition('/')[0]}"
         return _other(content, name, own_kind, header.api_version)
     return plural, msgspec.convert({**content, "kind": own_kind}, TYPES[plural][1], dec_hook=decode_scalar)
 

@@ -19,7 +19,7 @@ HARMLESS = frozenset(
 )
 """Disciplines that lose a packet only when a queue is full, whose options therefore are not kept."""
 
-HEADING = re.compile(r"[#=\s]*(?:dev\s+)?(?P<dev>[^\s:]\S*?)\s+(?P<parent>ingress|egress|root)\s*[:=]*\s*")
+HEADING = re.compile(r"[#=\s]*+(?:dev\s+)?(?P<dev>[^\s:]\S*?)\s+(?P<parent>ingress|egress|root)\s*[:=]*\s*")
 """``# dev eth0 ingress``: of the collecting script, since ``tc filter show dev eth0 ingress`` repeats neither."""
 FILTER = re.compile(
     r"filter\s+(?:(?:added|deleted|replaced)\s+)?(?:block\s+\d+\s+)?(?:dev\s+(?P<dev>\S+)\s+)?"

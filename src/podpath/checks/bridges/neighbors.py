@@ -14,6 +14,7 @@ from podpath.model.edit import DeleteNeighbor, Edit, SetNeighbor, SetSysctl
 from podpath.model.linux.neighbor import Neighbor
 from podpath.model.linux.sysctl import conf_key
 from podpath.model.network import Netns
+from podpath.model.refs import ObjectRef
 
 TABLE_LIMIT = {True: "net.ipv4.neigh.default.gc_thresh3", False: "net.ipv6.neigh.default.gc_thresh3"}
 NEARLY_FULL = 0.98
@@ -117,9 +118,18 @@ def static_neigh_wrong(case: Case) -> Explained | None:
         "a permanent entry is never asked for again",
         tuple(edits),
         risk="low; comes back if something writes it again",
+        subject=_holder(netns),
         evidence=(entry.origin,),
         evidence_first=True,
     )
+
+
+def _holder(netns: Netns) -> ObjectRef:
+    """Whose entry it is."""
+    if netns.is_host:
+        return ObjectRef("Node", "", netns.node)
+    _, namespace, name = netns.id.split("/", 2)
+    return ObjectRef("Pod", namespace, name)
 
 
 def _wrong_entries(case: Case) -> Iterator[tuple[Netns, Neighbor]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from podpath.checks.case import Case
-from podpath.checks.owners import HOST_SOFTWARE
+from podpath.checks.owners import HOST_SOFTWARE, owner_of
 from podpath.checks.steps.ranges import home_of, pod_ranges
 from podpath.checks.steps.routes import route_to_pods, taken
 from podpath.checks.steps.rules import let_through
@@ -130,7 +130,8 @@ def translation_away(case: Case) -> tuple[tuple[Edit, ...], ...]:
         if found is not None
         else case.netns.id
     )
-    if step is None or step.rule is None:
+    owner = owner_of(step.table, step.chain) if step is not None else None
+    if step is None or step.rule is None or (owner is not None and owner not in HOST_SOFTWARE):
         return ()
     return ((DeleteRule(where, step.table, step.chain, step.rule),),)
 

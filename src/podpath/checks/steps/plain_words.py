@@ -13,15 +13,12 @@ Mend = Callable[[Case], tuple[tuple[Edit, ...], ...]]
 
 
 class Plain(NamedTuple):
-    """What is said of a kind of step."""
+    """What is said of a kind of step: its message (``{place}`` is where, ``{text}`` what the step says), its page."""
 
     message: str
-    """``{place}`` is where, ``{text}`` what the step says."""
     cause: str
     about: str
-    """For the page: what happens, in one sentence."""
     look: str
-    """For the page: what to look at."""
     mend: Mend
 
 

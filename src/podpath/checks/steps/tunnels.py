@@ -87,11 +87,10 @@ def peers(network: Network, vtep: Vtep) -> Iterator[Vtep]:
 
 def neighbor_edits(network: Network, vtep: Vtep) -> Iterator[SetNeighbor]:
     """Neighbour entries of other ends that a device lacks, or holds with another MAC address."""
+    held = {n.dst: n for n in vtep.netns.neighbors or () if n.dev == vtep.link.name}
     for peer in peers(network, vtep):
         for addr in inner_addresses(peer):
-            known = next(
-                (n for n in vtep.netns.neighbors or () if (n.dst, n.dev) == (addr, vtep.link.name)), None
-            )
+            known = held.get(addr)
             if known is None or known.lladdr != peer.link.mac:
                 entry = Neighbor(addr, vtep.link.name, peer.link.mac, "PERMANENT")
                 yield SetNeighbor(vtep.netns.id, entry, known)

@@ -1,0 +1,303 @@
+"""Random rule sets: tables, user chains, matches and targets of iptables (both back ends) and of nft.
+
+A rule set is a list of lines, each of which may be left out: so a case that shows a disagreement can be made smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import NamedTuple
+
+BACKENDS = ("iptables-nft", "iptables-legacy", "ip6tables-nft", "nft")
+HOOKS = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+}
+USER_CHAINS = ("U0", "U1", "U2")
+"""A chain jumps only to later ones, so that there are no loops."""
+
+
+class Line(NamedTuple):
+    """A line of a rule set. ``text`` begins with the chain; a policy is a line like any other."""
+
+    backend: str
+    table: str
+    chain: str
+    text: str
+    policy: bool = False
+
+
+class Words(NamedTuple):
+    """The addresses a family's rules speak of."""
+
+    hosts: tuple[str, ...]
+    nets: tuple[str, ...]
+    vip: str
+    servers: tuple[str, ...]
+
+
+V4 = Words(("10.1.0.2", "10.2.0.2", "10.1.0.1", "10.2.0.1", "10.96.0.1"), ("10.1.0.0/24", "10.2.0.0/24", "10.0.0.0/8", "10.96.0.0/16"), "10.96.0.1", ("10.2.0.2", "10.1.0.2", "10.2.0.1"))
+V6 = Words(("fd01::2", "fd02::2", "fd01::1", "fd02::1", "fd96::1"), ("fd01::/64", "fd02::/64", "fd00::/8", "fd96::/64"), "fd96::1", ("fd02::2", "fd01::2", "fd02::1"))
+STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT")
+PORTS = (80, 8080, 53, 5353, 81, 40000)
+SETS = {
+    "hip": ("hash:ip", ("10.1.0.2", "10.2.0.1", "10.96.0.1")),
+    "hnet": ("hash:net", ("10.2.0.0/24", "10.2.0.1/32 nomatch", "10.96.0.0/16")),
+    "hport": ("hash:ip,port", ("10.2.0.2,tcp:80", "10.2.0.2,udp:53", "10.96.0.1,tcp:80", "10.1.0.2,tcp:8080")),
+    "bport": ("bitmap:port range 0-10000", ("80", "53")),
+}
+"""ipsets that rules may name: name, type, elements."""
+
+
+def draw(random: Random) -> tuple[Line, ...]:
+    """A rule set for one or two back ends."""
+    chosen = random.sample(BACKENDS, k=random.choice((1, 1, 2)))
+    return tuple(line for backend in chosen for line in (_nft(random) if backend == "nft" else _iptables(random, backend)))
+
+
+def _some(random: Random, makers: Iterable[tuple[float, Callable[[], str]]]) -> list[str]:
+    return [text for chance, make in makers if random.random() < chance and (text := make())]
+
+
+# --- iptables ---------------------------------------------------------------------------------------------------------
+
+
+def _iptables(random: Random, backend: str) -> Iterable[Line]:
+    for table in HOOKS:
+        if random.random() < 0.35:
+            continue
+        for chain in HOOKS[table]:
+            if table == "filter" and random.random() < 0.15:
+                yield Line(backend, table, chain, "DROP", policy=True)
+            for _ in range(random.choice((0, 0, 1, 2, 3))):
+                yield Line(backend, table, chain, _rule(random, backend, table, chain))
+        for chain in _users(table):
+            for _ in range(random.choice((0, 1, 2, 3))):
+                yield Line(backend, table, chain, _rule(random, backend, table, chain))
+
+
+def _users(table: str) -> tuple[str, ...]:
+    """User chains; those of nat are for destinations or for sources."""
+    return (*(f"D{n}" for n in range(3)), *(f"S{n}" for n in range(3))) if table == "nat" else USER_CHAINS
+
+
+def _family(table: str, chain: str) -> tuple[str, ...]:
+    """The user chains that a chain may call."""
+    users = _users(table)
+    if table == "nat":
+        destination = chain in ("PREROUTING", "OUTPUT") or chain.startswith("D")
+        users = tuple(user for user in users if user.startswith("D") == destination)
+    return tuple(user for user in users if chain not in users or user > chain)
+
+
+def _rule(random: Random, backend: str, table: str, chain: str) -> str:
+    words = V6 if backend.startswith("ip6") else V4
+    protocol = random.choice(("", "", "tcp", "tcp", "udp"))
+    parts = [f"-p {protocol}"] if protocol else []
+    parts += _matches(random, backend, table, chain, words, protocol)
+    return " ".join([*parts, _target(random, backend, table, chain, words, protocol)]).strip()
+
+
+def _matches(random: Random, backend: str, table: str, chain: str, words: Words, protocol: str) -> list[str]:
+    def no(chance: float = 0.2) -> str:
+        return "! " if random.random() < chance else ""
+
+    def ports(side: str) -> str:
+        port = random.choice(PORTS)
+        return f"{no()}--{side} {random.choice((str(port), f'{port - 1}:{port + 1}', f'{port}:', f':{port}'))}"
+
+    def state() -> str:
+        return f"-m conntrack {no()}--ctstate {','.join(random.sample(STATES, k=random.choice((1, 2, 3))))}"
+
+    def one_set() -> str:
+        name = random.choice(tuple(SETS))
+        sides = "dst,dst" if name == "hport" else random.choice(("src", "dst"))
+        return f"-m set {no()}--match-set {name} {sides}"
+
+    user = chain not in sum(HOOKS.values(), ())
+    makers: list[tuple[float, Callable[[], str]]] = [
+        (0.3, lambda: f"{no()}-s {random.choice(words.hosts + words.nets)}"),
+        (0.35, lambda: f"{no()}-d {random.choice(words.hosts + words.nets)}"),
+        (0.15 if user or chain in ("PREROUTING", "INPUT", "FORWARD") else 0, lambda: f"{no()}-i {random.choice(('ra', 'rb', 'r+', 'lo'))}"),
+        (0.15 if user or chain in ("POSTROUTING", "OUTPUT", "FORWARD") else 0, lambda: f"{no()}-o {random.choice(('ra', 'rb', 'r+', 'lo'))}"),
+        (0.35 if protocol else 0, lambda: f"-m {protocol} {ports('dport')}"),
+        (0.08 if protocol else 0, lambda: f"-m multiport {no()}--{random.choice(('dports', 'sports', 'ports'))} 53,80,1000:50000"),
+        (0.1 if protocol == "tcp" else 0, lambda: f"-m tcp {no()}--tcp-flags {random.choice(('SYN,ACK SYN', 'SYN,ACK SYN,ACK', 'SYN,ACK ACK', 'RST RST', 'FIN,SYN,RST,ACK SYN'))}"),
+        (0.25 if table != "raw" else 0, state),
+        (0.06 if table != "raw" else 0, lambda: f"-m conntrack {no()}--ctorigdst {random.choice(words.hosts + words.nets)}"),
+        (0.06 if table != "raw" else 0, lambda: f"-m conntrack --ctdir {random.choice(('ORIGINAL', 'REPLY'))}"),
+        (0.15, lambda: f"-m mark {no()}--mark {random.choice(('0x1', '0x1/0x1', '0x0/0x1', '0x2/0x3', '0x4/0x2'))}"),
+        (0.05 if table != "raw" else 0, lambda: f"-m connmark {no()}--mark {random.choice(('0x1', '0x1/0x1', '0x0'))}"),
+        (0.12, lambda: f"-m addrtype {no()}--{random.choice(('dst', 'src'))}-type {random.choice(('LOCAL', 'UNICAST', 'LOCAL,UNICAST'))}"),
+        (0.1 if backend != "ip6tables-nft" else 0, one_set),
+        (0.04 if backend != "ip6tables-nft" else 0, lambda: f"-m ttl --ttl-{random.choice(('eq', 'gt', 'lt'))} {random.choice((63, 64))}"),
+        (0.04 if table == "filter" else 0, lambda: f"-m length {no()}--length {random.choice(('0:60', '40', '61:'))}" if protocol == "tcp" else ""),
+    ]
+    found = _some(random, makers)
+    return random.sample(found, k=min(len(found), 3))
+
+
+def _target(random: Random, backend: str, table: str, chain: str, words: Words, protocol: str) -> str:
+    later = _family(table, chain)
+    common = ["-j ACCEPT", "-j RETURN", "", *([f"-j {random.choice(later)}"] * 3 + [f"-g {random.choice(later)}"] if later else [])]
+    mark = f"-j MARK --set-xmark {random.choice(('0x1/0x1', '0x2/0x3', '0x0/0x1', '0x1/0x0', '0x3/0xffffffff'))}"
+    if random.random() < 0.5:
+        return random.choice(common)
+    if table == "raw":
+        return random.choice(("-j CT --notrack", mark, "-j DROP"))
+    if table == "mangle":
+        connmark = f"-j CONNMARK {random.choice(('--set-xmark 0x1/0x1', '--save-mark', '--restore-mark'))}"
+        return random.choice((mark, mark, connmark, "-j DROP"))
+    if table == "filter":
+        how = "" if backend == "ip6tables-nft" else random.choice((" --reject-with icmp-host-prohibited", " --reject-with icmp-admin-prohibited", ""))
+        reset = " --reject-with tcp-reset" if protocol == "tcp" and random.random() < 0.3 else how
+        return random.choice(("-j ACCEPT", "-j ACCEPT", "-j DROP", f"-j REJECT{reset}", mark))
+    return _translation(random, chain, words, protocol)
+
+
+def _translation(random: Random, chain: str, words: Words, protocol: str) -> str:
+    server = random.choice(words.servers)
+    at = f"[{server}]" if ":" in server else server
+    if chain in ("PREROUTING", "OUTPUT") or chain.startswith("D"):
+        port = random.choice((":80", ":8080", "")) if protocol else ""
+        redirect = f"-j REDIRECT{random.choice((' --to-ports 80', ' --to-ports 8080', ''))}" if protocol else "-j REDIRECT"
+        return random.choice((f"-j DNAT --to-destination {at + port if port else server}",) * 3 + (redirect,))
+    source = words.hosts[random.choice((2, 3))]
+    masquerade = () if chain in ("INPUT",) or chain.startswith("S") else ("-j MASQUERADE",)
+    return random.choice((f"-j SNAT --to-source {source}", *masquerade))
+
+
+# --- nft --------------------------------------------------------------------------------------------------------------
+
+NFT_HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+
+def _nft(random: Random) -> Iterable[Line]:
+    family = random.choice(("ip", "inet"))
+    table = f"{family} f"
+    for hook in NFT_HOOKS:
+        for number, priority in enumerate(random.sample((-310, -250, -150, -90, 0, 10, 110), k=random.choice((0, 1, 1, 2)))):
+            chain = f"{hook}{number}"
+            kind = "route" if hook == "output" and random.random() < 0.4 else "filter"
+            policy = random.choice(("accept",) * 8 + ("drop",))
+            yield Line("nft", table, chain, f"type {kind} hook {hook} priority {priority} ; policy {policy} ;", policy=True)
+            for _ in range(random.choice((1, 2, 3))):
+                yield Line("nft", table, chain, _nft_rule(random, hook, USER_CHAINS))
+        if hook != "forward" and random.random() < 0.35:
+            chain = f"nat{hook}"
+            yield Line("nft", table, chain, f"type nat hook {hook} priority {random.choice((-100, -90, 100, 110))} ;", policy=True)
+            for _ in range(random.choice((1, 2))):
+                yield Line("nft", table, chain, _nft_nat(random, hook))
+    for chain in USER_CHAINS:
+        later = tuple(user for user in USER_CHAINS if user > chain)
+        for _ in range(random.choice((0, 1, 2))):
+            yield Line("nft", table, chain, _nft_rule(random, "", later))
+
+
+def _nft_rule(random: Random, hook: str, later: tuple[str, ...]) -> str:
+    found = _some(random, _nft_matches(random))
+    return " ".join([*random.sample(found, k=min(len(found), 3)), _nft_verdict(random, hook, later)])
+
+
+def _nft_matches(random: Random) -> list[tuple[float, Callable[[], str]]]:
+    def no() -> str:
+        return random.choice(("", "", "", "!= "))
+
+    hosts, nets = V4.hosts, V4.nets
+    return [
+        (0.25, lambda: f"ip saddr {no()}{random.choice(hosts + nets)}"),
+        (0.3, lambda: f"ip daddr {no()}{random.choice((*hosts, *nets, '{ 10.2.0.2, 10.96.0.1 }', '10.2.0.1-10.2.0.9'))}"),
+        (0.3, lambda: f"tcp dport {no()}{random.choice(('80', '{ 80, 81 }', '80-9000', '> 100'))}"),
+        (0.1, lambda: f"udp dport {no()}{random.choice(('53', '{ 53, 5353 }'))}"),
+        (0.1, lambda: f"th sport {random.choice(('80', '< 9000'))}"),
+        (0.1, lambda: f"meta l4proto {no()}{random.choice(('tcp', 'udp', '{ tcp, udp }'))}"),
+        (0.15, lambda: f"iifname {no()}{random.choice(('ra', 'rb', 'lo'))}"),
+        (0.1, lambda: f"oifname {no()}{random.choice(('ra', 'rb', 'lo'))}"),
+        (0.25, lambda: f"ct state {no()}{random.choice(('new', 'established', 'new,established', 'invalid', 'untracked', 'related'))}"),
+        (0.08, lambda: f"ct status {random.choice(('dnat', 'snat', 'dnat,snat', 'seen-reply'))}"),
+        (0.06, lambda: f"ct direction {random.choice(('original', 'reply'))}"),
+        (0.06, lambda: f"ct original ip daddr {random.choice(hosts)}"),
+        (0.15, lambda: f"meta mark {random.choice(('0x1', '!= 0x1', '& 0x1 == 0x1', '& 0x2 != 0x0', '0x0'))}"),
+        (0.05, lambda: f"ct mark {random.choice(('0x1', '!= 0x1'))}"),
+        (0.08, lambda: f"fib daddr type {no()}{random.choice(('local', 'unicast'))}"),
+        (0.05, lambda: "fib saddr type local"),
+        (0.06, lambda: f"tcp flags {random.choice(('syn / syn,ack', 'syn,ack / syn,ack', 'ack / syn,ack', 'syn', 'rst'))}"),
+        (0.06, lambda: "ip saddr . ip daddr { 10.1.0.2 . 10.2.0.2, 10.2.0.2 . 10.1.0.2, 10.1.0.2 . 10.96.0.1 }"),
+        (0.04, lambda: "meta nfproto ipv4"),
+    ]
+
+
+def _nft_verdict(random: Random, hook: str, later: tuple[str, ...]) -> str:
+    jumps = [f"{random.choice(('jump', 'goto'))} {random.choice(later)}"] * 3 if later else []
+    changes = ["meta mark set 0x1", "meta mark set meta mark | 0x2", "ct mark set 0x1", "meta mark set ct mark", "meta mark set meta mark ^ 0x1"]
+    maps = [f"meta l4proto vmap {{ tcp : {random.choice(('accept', 'continue', 'return'))}, udp : {random.choice(('accept', 'drop'))} }}"]
+    if later:
+        maps.append(f"tcp dport vmap {{ 80 : jump {random.choice(later)}, 8080 : goto {random.choice(later)} }}")
+    rejects = ["reject", "reject with tcp reset", "reject with icmp admin-prohibited"] if hook in ("input", "forward", "output") else []
+    notrack = ["notrack"] if hook in ("prerouting", "output") else []
+    return random.choice(["accept", "accept", "return", "counter", "drop", *jumps, *random.sample(changes, k=2), *maps, *rejects[:2], *notrack])
+
+
+def _nft_nat(random: Random, hook: str) -> str:
+    found = _some(random, [(chance, make) for chance, make in _nft_matches(random) if chance >= 0.25])
+    matches = " ".join(random.sample(found, k=min(len(found), 2)))
+    if hook in ("prerouting", "output"):
+        server = random.choice(V4.servers)
+        port = random.choice((":80", ":8080", ""))
+        how = random.choice((f"dnat ip to {server}{port}",) * 3 + (f"redirect to {random.choice((':80', ':8080'))}", "accept"))
+        tcp = "meta l4proto tcp " if ":" in how and "tcp dport" not in matches else ""
+        return f"{tcp}{matches} {how}"
+    how = random.choice((f"snat ip to {random.choice(V4.hosts[2:4])}", "masquerade" if hook == "postrouting" else "snat ip to 10.1.0.1"))
+    return f"{matches} {how}"
+
+
+# --- what loads them --------------------------------------------------------------------------------------------------
+
+
+def script(lines: Iterable[Line]) -> str:
+    """A shell script that removes the rules that are there and loads these."""
+    lines = tuple(lines)
+    parts = [RESET]
+    for backend in ("iptables-legacy", "iptables-nft", "ip6tables-nft"):
+        mine = [line for line in lines if line.backend == backend]
+        if mine:
+            parts.append(f"{backend}-restore <<'X'\n{_restore(mine)}X")
+    native = [line for line in lines if line.backend == "nft"]
+    if native:
+        parts.append(f"nft -f - <<'X'\n{_ruleset(native)}X")
+    return "\n".join(parts)
+
+
+RESET = """nft flush ruleset
+for table in $(cat /proc/net/ip_tables_names 2> /dev/null); do
+  iptables-legacy -t $table -F; iptables-legacy -t $table -X
+  for chain in $(iptables-legacy -t $table -S | sed -n 's/^-P \\([A-Z]*\\) .*/\\1/p'); do iptables-legacy -t $table -P $chain ACCEPT; done
+done
+"""
+
+
+def _restore(lines: list[Line]) -> str:
+    text = ""
+    for table, chains in HOOKS.items():
+        mine = [line for line in lines if line.table == table]
+        if not mine:
+            continue
+        policies = {line.chain: line.text for line in mine if line.policy}
+        text += f"*{table}\n" + "".join(f":{chain} {policies.get(chain, 'ACCEPT')}\n" for chain in chains)
+        text += "".join(f":{user} -\n" for user in _users(table))
+        text += "".join(f"-A {line.chain} {line.text}\n" for line in mine if not line.policy) + "COMMIT\n"
+    return text
+
+
+def _ruleset(lines: list[Line]) -> str:
+    table = lines[0].table
+    based = {line.chain: line.text for line in lines if line.policy}
+    chains = [*USER_CHAINS[::-1], *based]
+    text = f"table {table} {{\n"
+    for chain in chains:
+        rules = [line.text for line in lines if line.chain == chain and not line.policy]
+        text += f"chain {chain} {{\n" + "\n".join([*([based[chain]] if chain in based else []), *rules]) + "\n}\n"
+    return text + "}\n"
