@@ -7,7 +7,7 @@ import pytest
 from podpath.assemble.network import build_network
 from podpath.bundle import open_bundle
 from podpath.checks.registry import Promised, state_checks
-from podpath.diagnosis.run import has_source
+from podpath.diagnosis.state import has_source
 from podpath.intent.promises import promises
 from podpath.model.finding import Severity
 from podpath.model.kube.cluster import Cluster

@@ -172,6 +172,8 @@ def _translation(random: Random, chain: str, words: Words, protocol: str) -> str
 
 # --- nft --------------------------------------------------------------------------------------------------------------
 
+TRANSPORT = ("tcp ", "udp ", "th ", "meta l4proto", "reject with tcp")
+"""A rule says only once which protocol it is about: nft takes no contradictions."""
 NFT_HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 
 
@@ -199,7 +201,10 @@ def _nft(random: Random) -> Iterable[Line]:
 
 def _nft_rule(random: Random, hook: str, later: tuple[str, ...]) -> str:
     found = _some(random, _nft_matches(random))
-    return " ".join([*random.sample(found, k=min(len(found), 3)), _nft_verdict(random, hook, later)])
+    matches = random.sample(found, k=min(len(found), 3))
+    verdict = _nft_verdict(random, hook, later)
+    transport = [text for text in (*matches, verdict) if text.startswith(TRANSPORT)]
+    return " ".join([text for text in matches if text not in transport[1:]] + ([verdict] if verdict not in transport[1:] else ["accept"]))
 
 
 def _nft_matches(random: Random) -> list[tuple[float, Callable[[], str]]]:
@@ -226,7 +231,6 @@ def _nft_matches(random: Random) -> list[tuple[float, Callable[[], str]]]:
         (0.05, lambda: "fib saddr type local"),
         (0.06, lambda: f"tcp flags {random.choice(('syn / syn,ack', 'syn,ack / syn,ack', 'ack / syn,ack', 'syn', 'rst'))}"),
         (0.06, lambda: "ip saddr . ip daddr { 10.1.0.2 . 10.2.0.2, 10.2.0.2 . 10.1.0.2, 10.1.0.2 . 10.96.0.1 }"),
-        (0.04, lambda: "meta nfproto ipv4"),
     ]
 
 
@@ -243,7 +247,8 @@ def _nft_verdict(random: Random, hook: str, later: tuple[str, ...]) -> str:
 
 def _nft_nat(random: Random, hook: str) -> str:
     found = _some(random, [(chance, make) for chance, make in _nft_matches(random) if chance >= 0.25])
-    matches = " ".join(random.sample(found, k=min(len(found), 2)))
+    picked = random.sample(found, k=min(len(found), 2))
+    matches = " ".join(text for text in picked if not text.startswith(TRANSPORT) or text.startswith("tcp dport"))
     if hook in ("prerouting", "output"):
         server = random.choice(V4.servers)
         port = random.choice((":80", ":8080", ""))

@@ -18,7 +18,7 @@ from podpath.dataplane.errors import RESET
 from podpath.dataplane.matching import matches
 from podpath.dataplane.rewrites import REWRITES, rewrite, set_ttl
 from podpath.dataplane.walk import Walk
-from podpath.model.addr import ALL_BITS
+from podpath.model.addr import ALL_BITS, is_v4
 from podpath.model.flow import TCP
 from podpath.model.linux import netfilter as nl
 from podpath.model.linux import nftables as nf
@@ -338,6 +338,8 @@ def _nat(item: nf.NftNat, table: Table, walk: Walk) -> Target:
         return nl.UnknownTarget("translation to an address that is not known")
     if isinstance(addr, tuple):
         addr, port = addr[0], addr[1]
+    if isinstance(addr, int) and is_v4(addr) != walk.v4:
+        return BROKEN  # in an inet table nft lets the rule match the address's family only, and does not show it
     addrs = None if addr is None else (addr, addr)
     ports = port if isinstance(port, tuple) or port is None else (port, port)
     match item.kind:

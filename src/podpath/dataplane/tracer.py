@@ -20,7 +20,7 @@ from podpath.dataplane.stages.forward import path_mtu
 from podpath.dataplane.stages.output import route_output
 from podpath.dataplane.stages.underlay import deliver_by_address
 from podpath.dataplane.walk import Walk
-from podpath.model.addr import format_addr
+from podpath.model.addr import LINK_LOCAL_V4, format_addr
 from podpath.model.flow import EPHEMERAL_PORT, ICMP, ICMPV6, TCP, UDP, Flow, Packet
 from podpath.model.network import Netns, Network
 from podpath.model.origin import NOWHERE
@@ -161,6 +161,10 @@ class _Question:
             request.retag("wrong-route", f"{format_addr(packet.dst)} is an address of the cluster, but the packet leaves it")
             return self._branch(works=False, symptom=Symptom.TIMEOUT)
         if packet.dst in external_service_addresses(self.network):
+            return self._branch(works=None, symptom=Symptom.UNKNOWN)
+        if packet.dst in LINK_LOCAL_V4:
+            text = f"whether anybody beside this node answers for the link-local address {format_addr(packet.dst)}"
+            request.retag("unreadable", text, Disposition.INSUFFICIENT_INFO)
             return self._branch(works=None, symptom=Symptom.UNKNOWN)
         self.seen, self.exit_place, self.mss = packet, request.exit_place, (_mtu_of(request), 0)
         self.server = (NetnsId(""), packet.dst, packet.dport)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from podpath.dataplane.tracer import trace_flow
 from podpath.model.network import Network
 from podpath.model.promise import Promise
-from podpath.model.trace import Answer, Branch
+from podpath.model.trace import Answer, Branch, Verdict
 
 
 class Judged(NamedTuple):
@@ -29,12 +29,14 @@ class Judged(NamedTuple):
 def judge(network: Network, promise: Promise) -> Judged:
     """Walk the promise's flow and hold every branch against it."""
     answer = trace_flow(network, promise.flow, any_listener=not promise.needs_listener)
-    broken = tuple(branch for branch in answer.branches if breaks(promise, branch))
-    undecided = tuple(branch for branch in answer.branches if branch.works is None)
-    if broken and any(branch.assumptions for branch in broken) and len(broken) < len(answer.branches):
-        sure = tuple(branch for branch in broken if not branch.assumptions)
-        undecided, broken = (*undecided, *(b for b in broken if b.assumptions)), sure
-    return Judged(promise, answer, broken, undecided)
+    unknown = [branch for branch in answer.branches if branch.works is None]
+    broken: list[Branch] = []
+    for branch in answer.branches:
+        if not breaks(promise, branch):
+            continue
+        supposed = answer.verdict is Verdict.UNKNOWN and branch.assumptions
+        (unknown if supposed or _proxied(branch) else broken).append(branch)
+    return Judged(promise, answer, tuple(broken), tuple(unknown))
 
 
 def breaks(promise: Promise, branch: Branch) -> bool:
@@ -45,3 +47,19 @@ def breaks(promise: Promise, branch: Branch) -> bool:
         return False
     _, addr, port = branch.server
     return (addr, port) not in promise.servers and (addr, 0) not in promise.servers
+
+
+def _proxied(branch: Branch) -> bool:
+    """Whether rules in a Pod's own namespace led the flow to a program there (a mesh's sidecar): what that does with
+    it is not in any state."""
+    if branch.works is False:
+        return False
+    return any(
+        step.hook in ("prerouting", "output")
+        and step.rule is not None
+        and step.packet is not None
+        and not step.kind
+        for hop in branch.traces[0].hops
+        if hop.netns.startswith("pod/")
+        for step in hop.steps
+    )

@@ -53,6 +53,8 @@ def route_output(walk: Walk) -> Outcome:
         return outcome
     if source == UNSPECIFIED:
         chosen = _source(walk, result)
+        if chosen is None and walk.netns.addresses is None:
+            return walk.blind("route", f"which address {walk.oif} has: the addresses of {walk.netns.folder} were not collected")
         if chosen is None:
             step = Step("route", f"no source address for {format_addr(walk.packet.dst)} on {walk.oif}", result.origin, kind="no-route")
             return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)

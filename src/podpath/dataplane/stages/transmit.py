@@ -167,6 +167,8 @@ def _resolve_vxlan(walk: Walk, link: Link, target: int) -> Outcome:
         if answers(station, target, _asker(walk, link, target)):
             walk.dst_mac = station.link.mac
             return Outcome.TUNNEL
+    if walk.netns.neighbors is None:
+        return walk.blind("neighbor", f"whom {link.name} knows: the neighbours of {walk.netns.folder} were not collected")
     outcome = _unresolved(walk, link, target, entry)
     walk.symptom = Symptom.TIMEOUT
     return outcome
@@ -198,6 +200,8 @@ def encapsulate(walk: Walk) -> Outcome:
     entry = _remote(walk, link)
     remote = entry.dst if entry is not None else vxlan.remote
     vni = entry.vni if entry is not None and entry.vni is not None else vxlan.vni
+    if remote is None and walk.netns.fdb is None:
+        return walk.blind("vxlan", f"where {link.name} sends this: bridge fdb of {walk.netns.folder} was not collected")
     if remote is None:
         origin = walk.netns.source("bridge-fdb.json", f"no entry for {walk.dst_mac} on {link.name}")
         text = f"{link.name} knows no remote end for {walk.dst_mac}: the packet is dropped"
