@@ -66,7 +66,9 @@ class Compiled(msgspec.Struct):
 
 def compile_chain(chain: Chain) -> Compiled:
     """Sort the rules of a chain by what they need."""
-    compiled = Compiled(chain.rules, tuple(_ordered(rule.items) for rule in chain.rules), {}, {}, {}, {}, {}, [])
+    compiled = Compiled(
+        chain.rules, tuple(_ordered(rule.items) for rule in chain.rules), {}, {}, {}, {}, {}, []
+    )
     if len(chain.rules) < INDEX_FROM:
         compiled.rest.extend(range(len(chain.rules)))
         return compiled
@@ -97,7 +99,12 @@ def _exact(items: tuple[Item, ...]) -> tuple[str, int | str]:
         found: tuple[int, str, int | str] | None = None
         if isinstance(item, xt.AddressMatch) and not item.negate and item.prefix.mask == ALL_BITS:
             found = (0 if item.side == "dst" else 1, item.side, item.prefix.net)
-        elif isinstance(item, xt.PortMatch) and not item.negate and item.side == "dst" and len(item.ranges) == 1:
+        elif (
+            isinstance(item, xt.PortMatch)
+            and not item.negate
+            and item.side == "dst"
+            and len(item.ranges) == 1
+        ):
             low, high = item.ranges[0]
             found = (2, "dport", low) if low == high else None
         elif isinstance(item, xt.InterfaceMatch) and not item.negate and not item.wildcard and item.name:
@@ -214,7 +221,10 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
             _connmark(item, walk)
             return None
         case nl.Notrack() | nf.NftNotrack():
-            return nl.Notrack() if isinstance(item, nl.Notrack) else _notrack(walk)
+            if isinstance(item, nl.Notrack):
+                return item
+            walk.ct = UNTRACKED
+            return None
         case nf.NftVerdict(verdict=verdict, chain=chain):
             return verdict_target(verdict, chain)
         case nf.Vmap():
@@ -243,8 +253,10 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
 
 
 def _can_reject(how: str, text: str, walk: Walk) -> bool:
-    """nft lets a rule reject in one family or protocol only match packets of it (stmt_evaluate_reject), and shows that
-    nowhere; ``icmpx`` is for both families."""
+    """Whether a packet is of the family or protocol that a rule rejects in.
+
+    Nft lets such a rule match no others (stmt_evaluate_reject), and shows that nowhere; ``icmpx`` is for both.
+    """
     if how == RESET:
         return walk.packet.protocol == TCP
     if how.startswith("icmp6-"):
@@ -268,10 +280,6 @@ def _connmark(item: nl.SetConnmark, walk: Walk) -> None:
         entry.mark = (entry.mark & ~item.ctmask & 0xFFFFFFFF) ^ (walk.packet.mark & item.nfmask)
     else:
         walk.change(mark=(walk.packet.mark & ~item.nfmask & 0xFFFFFFFF) ^ (entry.mark & item.ctmask))
-
-
-def _notrack(walk: Walk) -> None:
-    walk.ct = UNTRACKED
 
 
 def verdict_target(verdict: str, chain: str) -> Target:
@@ -339,7 +347,9 @@ def _nat(item: nf.NftNat, table: Table, walk: Walk) -> Target:
     if isinstance(addr, tuple):
         addr, port = addr[0], addr[1]
     if isinstance(addr, int) and is_v4(addr) != walk.v4:
-        return BROKEN  # in an inet table nft lets the rule match the address's family only, and does not show it
+        return (
+            BROKEN  # in an inet table nft lets the rule match the address's family only, and does not show it
+        )
     addrs = None if addr is None else (addr, addr)
     ports = port if isinstance(port, tuple) or port is None else (port, port)
     match item.kind:
@@ -353,11 +363,17 @@ def _nat(item: nf.NftNat, table: Table, walk: Walk) -> Target:
 
 
 def _supposed(rule: Rule, table: Table, walk: Walk) -> Target | None:
-    return None if walk.decider.suppose(f"does {walk.packet} match: {table.origin(rule)}: {rule.text}") else BROKEN
+    return (
+        None
+        if walk.decider.suppose(f"does {walk.packet} match: {table.origin(rule)}: {rule.text}")
+        else BROKEN
+    )
 
 
 def _xt_statement(type_: str, name: str, rule: Rule, table: Table, walk: Walk) -> Target | None:
-    if name == "comment" or (type_ == "target" and name in ("CHECKSUM", "LOG", "NFLOG", "TCPMSS", "CLASSIFY")):
+    if name == "comment" or (
+        type_ == "target" and name in ("CHECKSUM", "LOG", "NFLOG", "TCPMSS", "CLASSIFY")
+    ):
         return None
     if type_ == "match":
         return _supposed(rule, table, walk)

@@ -76,8 +76,8 @@ def inverted(one: Tuple) -> Tuple:
 class Tracker:
     """The tables of all namespaces, with the entries that this question made.
 
-    ``remembers``: whether a datagram may belong to a connection of the dump. It does not when its source port is one that
-    nobody chose; and a new SYN makes a new connection in most states of an old one (tcp_conntracks).
+    ``remembers``: whether a datagram may belong to a connection of the dump. It does not when its source port is one
+    that nobody chose; and a new SYN makes a new connection in most states of an old one (tcp_conntracks).
     """
 
     def __init__(self, *, remembers: bool = False) -> None:
@@ -122,7 +122,10 @@ class Tracker:
 def _entry(known: ConntrackEntry) -> Entry:
     """An entry of the dump: its translation stays as it is, whatever the rules say now."""
     there, back = known.original, inverted(known.reply)
-    dnat, snat = (there.dst, there.dport) != (back.dst, back.dport), (there.src, there.sport) != (back.src, back.sport)
+    dnat, snat = (
+        (there.dst, there.dport) != (back.dst, back.dport),
+        (there.src, there.sport) != (back.src, back.sport),
+    )
     return Entry(known.original, known.reply, True, not known.unreplied, dnat, snat, True, True, known.mark)
 
 

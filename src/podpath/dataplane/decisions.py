@@ -78,7 +78,9 @@ class Decider:
 Leaf = TypeVar("Leaf")
 
 
-def explore(run: Callable[[Decider], Leaf], most: int = MOST_BRANCHES) -> tuple[list[tuple[tuple[Choice, ...], Leaf]], bool]:
+def explore(
+    run: Callable[[Decider], Leaf], most: int = MOST_BRANCHES
+) -> tuple[list[tuple[tuple[Choice, ...], Leaf]], bool]:
     """Every way of ``run``: (choices, result) each; and whether all were followed."""
     pending: list[tuple[int, ...]] = [()]
     leaves: list[tuple[tuple[Choice, ...], Leaf]] = []
@@ -95,7 +97,9 @@ def explore(run: Callable[[Decider], Leaf], most: int = MOST_BRANCHES) -> tuple[
     return leaves, True
 
 
-def success_bounds(leaves: Sequence[tuple[tuple[Choice, ...], bool | None]], depth: int = 0) -> tuple[float, float]:
+def success_bounds(
+    leaves: Sequence[tuple[tuple[Choice, ...], bool | None]], depth: int = 0
+) -> tuple[float, float]:
     """The least and the greatest probability of success over all that is not known.
 
     ``leaves`` are those of one subtree: they share their first ``depth`` choices.

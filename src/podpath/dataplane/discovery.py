@@ -21,7 +21,11 @@ def discovery_stopped(walk: Walk, link: Link, station: Station, target: int, ask
     there, dev = station.netns, station.link.name
     spaces = (walk.netns, there)
     bridge = _bridge(walk, link, there)
-    if not any(hooked(netns, hook, v4=False) for netns in (*spaces, *([bridge[0]] if bridge else [])) for hook in HOOKS):
+    if not any(
+        hooked(netns, hook, v4=False)
+        for netns in (*spaces, *([bridge[0]] if bridge else []))
+        for hook in HOOKS
+    ):
         return None
     solicitation = Packet(ICMPV6, asker, target, 0, 0, icmp_type=SOLICITATION, ttl=255, length=72)
     advertisement = Packet(ICMPV6, target, asker, 0, 0, icmp_type=ADVERTISEMENT, ttl=255, length=72)
@@ -29,13 +33,35 @@ def discovery_stopped(walk: Walk, link: Link, station: Station, target: int, ask
         (solicitation, (walk.netns, link.name), (there, dev)),
         (advertisement, (there, dev), (walk.netns, link.name)),
     ):
-        probe = Walk(walk.network, walk.decider, Tracker(), "neighbor", sender, packet, oif=out, ct=UNTRACKED, local_out=True)
+        probe = Walk(
+            walk.network,
+            walk.decider,
+            Tracker(),
+            "neighbor",
+            sender,
+            packet,
+            oif=out,
+            ct=UNTRACKED,
+            local_out=True,
+        )
         outcome = _pass(probe, ("output", "postrouting"))
         if outcome is Outcome.NEXT and bridge is not None:
-            probe.netns, probe.iif, probe.oif, probe.local_out, probe.bridged = bridge[0], bridge[1], bridge[1], False, True
+            probe.netns, probe.iif, probe.oif, probe.local_out, probe.bridged = (
+                bridge[0],
+                bridge[1],
+                bridge[1],
+                False,
+                True,
+            )
             outcome = _pass(probe, ("prerouting", "forward", "postrouting"))
         if outcome is Outcome.NEXT:
-            probe.netns, probe.iif, probe.oif, probe.local_out, probe.bridged = receiver, into, "", False, False
+            probe.netns, probe.iif, probe.oif, probe.local_out, probe.bridged = (
+                receiver,
+                into,
+                "",
+                False,
+                False,
+            )
             outcome = _pass(probe, ("prerouting", "input"))
         if outcome is Outcome.END:
             return probe.trace().last
@@ -59,6 +85,10 @@ def _bridge(walk: Walk, link: Link, there: Netns) -> tuple[Netns, str] | None:
     if host is None or port is None or host is there or host.sysctls is None:
         return None
     bridge = (host.links or {}).get(port.master)
-    if bridge is None or bridge.kind != "bridge" or host.sysctls.number("net.bridge.bridge-nf-call-ip6tables", 0) != 1:
+    if (
+        bridge is None
+        or bridge.kind != "bridge"
+        or host.sysctls.number("net.bridge.bridge-nf-call-ip6tables", 0) != 1
+    ):
         return None
     return host, bridge.name

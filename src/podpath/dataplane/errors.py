@@ -1,6 +1,6 @@
 """What the end of a packet's way sends back: an ICMP error or a reset, with a way of its own to the sender.
 
-Whoever drops a packet and says so sends another packet (icmp.c, nf_reject_ipv4.c, tcp_ipv4.c), which may be dropped too.
+Whoever drops a packet and says so sends another packet (icmp.c, nf_reject_ipv4.c, tcp_ipv4.c), which may be lost too.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def error_walk(ended: Walk, leg: str) -> Walk:
     reset = ended.error == RESET
     source = about.dst if reset or address_type(ended.netns, about.dst) == "LOCAL" else 0
     if reset:
-        packet = Packet(TCP, source, about.src, about.dport, about.sport, length=40 if about.v4 else 60, tcp_flags=RST_ACK)
+        packet = Packet(
+            TCP, source, about.src, about.dport, about.sport, length=40 if about.v4 else 60, tcp_flags=RST_ACK
+        )
     else:
         packet = _icmp(ended.error, about, source)
     walk = Walk(ended.network, ended.decider, ended.tracker, leg, ended.netns, packet)
@@ -108,5 +110,10 @@ def hears(client: Packet, error: Walk) -> bool:
     got = error.related
     if got is None:
         back = error.packet
-        return (back.src, back.sport, back.dst, back.dport) == (client.dst, client.dport, client.src, client.sport)
+        return (back.src, back.sport, back.dst, back.dport) == (
+            client.dst,
+            client.dport,
+            client.src,
+            client.sport,
+        )
     return (got.src, got.sport, got.dst, got.dport) == (client.src, client.sport, client.dst, client.dport)

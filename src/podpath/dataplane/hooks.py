@@ -73,8 +73,10 @@ def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
 
 
 def _newest_first(table: Table) -> tuple[bool, int]:
-    """Of chains of one priority the one that was registered last runs first (nf_hook_entries_grow); nft lists tables in
-    the order they were made, and when a table of x_tables was made no dump shows."""
+    """The order of chains of one priority: the one that was registered last runs first (nf_hook_entries_grow).
+
+    Nft lists tables in the order they were made, and when a table of x_tables was made no dump shows.
+    """
     return table.backend == "legacy", -table.order
 
 
@@ -83,7 +85,9 @@ def _nat_station(nat: list[tuple[Table, Chain, Base]], hook: str) -> Station:
     first = sorted(nat, key=lambda item: (item[2].priority, *_newest_first(item[0])))
     then = sorted(nat, key=lambda item: (item[2].priority, item[0].backend != "legacy", -item[0].order))
     orders = [tuple((table, chain) for table, chain, _ in order) for order in (first, then)]
-    return Station(-100 if hook in DST_HOOKS else 100, "nat", orders[0], orders[1] if orders[0] != orders[1] else ())
+    return Station(
+        -100 if hook in DST_HOOKS else 100, "nat", orders[0], orders[1] if orders[0] != orders[1] else ()
+    )
 
 
 def run_hook(walk: Walk, hook: str) -> Outcome:
@@ -98,17 +102,26 @@ def run_hook(walk: Walk, hook: str) -> Outcome:
             table, chain = station.chains[0]
             before = walk.packet
             outcome = _obey(walk, name, table, run_base_chain(table, chain, walk))
-            walk.rerouted = walk.rerouted or (walk.packet is not before and _routes(table, chain) and _way(before) != _way(walk.packet))
+            walk.rerouted = walk.rerouted or (
+                walk.packet is not before and _routes(table, chain) and _way(before) != _way(walk.packet)
+            )
         if outcome is Outcome.END:
             return outcome
-    if hook in CONFIRMING_HOOKS and walk.ct is not None and walk.ct.entry is not None and not walk.ct.entry.confirmed:
+    if (
+        hook in CONFIRMING_HOOKS
+        and walk.ct is not None
+        and walk.ct.entry is not None
+        and not walk.ct.entry.confirmed
+    ):
         walk.tracker.confirm(walk.netns.id, walk.ct.entry)
     return _unseen(walk, hook)
 
 
 def _routes(table: Table, chain: Chain) -> bool:
-    """Whether a chain's changes are routed anew: mangle OUTPUT (ipt_mangle_out), nft chains of type route (nf_route_table_hook4)."""
-    return chain.base is not None and (chain.base.type == "route" or (table.backend != "native" and table.name == "mangle"))
+    """Whether a chain's changes are routed anew: mangle OUTPUT (ipt_mangle_out), nft chains of type route."""
+    return chain.base is not None and (
+        chain.base.type == "route" or (table.backend != "native" and table.name == "mangle")
+    )
 
 
 def _way(packet: Packet) -> tuple[int, ...]:
@@ -143,7 +156,9 @@ def _unseen(walk: Walk, hook: str) -> Outcome:
     for source in walk.netns.unread_tables:
         if source.startswith("ip6") == walk.v4:
             continue
-        question = f"the rules of {walk.netns.folder}/{source} were not collected: do they let this pass at {hook}?"
+        question = (
+            f"the rules of {walk.netns.folder}/{source} were not collected: do they let this pass at {hook}?"
+        )
         if walk.decider.unknown(question):
             return walk.blind(hook.upper(), question)
     return Outcome.NEXT
@@ -156,7 +171,12 @@ def _conntrack(walk: Walk, hook: str) -> Outcome:
     loose = sysctls is None or sysctls.number("net.netfilter.nf_conntrack_tcp_loose", 1) != 0
     view = walk.tracker.look_up(walk.netns, walk.packet, loose=loose, related=walk.related)
     walk.ct = view
-    if view.entry is not None and view.state is CtState.NEW and not view.entry.confirmed and sysctls is not None:
+    if (
+        view.entry is not None
+        and view.state is CtState.NEW
+        and not view.entry.confirmed
+        and sysctls is not None
+    ):
         count = sysctls.number("net.netfilter.nf_conntrack_count")
         most = sysctls.number("net.netfilter.nf_conntrack_max")
         if count is not None and most and count >= most:
@@ -213,7 +233,9 @@ def _first_packet(walk: Walk, hook: str, station: Station, view: CtView) -> Outc
 
 
 def _in_order(walk: Walk, hook: str, station: Station) -> tuple[tuple[Table, Chain], ...]:
-    if station.other_order and walk.decider.suppose(f"were the NAT rules of iptables-legacy at {hook} of {walk.netns.folder} loaded last"):
+    if station.other_order and walk.decider.suppose(
+        f"were the NAT rules of iptables-legacy at {hook} of {walk.netns.folder} loaded last"
+    ):
         return station.other_order
     return station.chains
 
@@ -222,12 +244,18 @@ def _map(walk: Walk, hook: str, table: Table, ruling: Ruling, view: CtView) -> O
     mapping = set_up(walk, hook, ruling.target)
     if isinstance(mapping, str):
         rule = ruling.rule
-        return walk.blind(hook.upper(), mapping, table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain]))
+        return walk.blind(
+            hook.upper(),
+            mapping,
+            table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain]),
+        )
     before = walk.packet
     apply_mapping(walk, view, mapping, destination=hook in DST_HOOKS)
     what = "destination" if hook in DST_HOOKS else "source"
     text = f"{what} translated: {before} => {walk.packet}"
-    walk.note_rule(hook.upper(), text, table, ruling.chain, ruling.rule, hook=hook, kind="", packet=walk.packet)
+    walk.note_rule(
+        hook.upper(), text, table, ruling.chain, ruling.rule, hook=hook, kind="", packet=walk.packet
+    )
     return Outcome.NEXT
 
 
@@ -236,7 +264,11 @@ def _obey(walk: Walk, hook: str, table: Table, ruling: Ruling) -> Outcome:
     target, rule = ruling.target, ruling.rule
     match target:
         case nl.Accept() | nl.Continue() | nl.Noop() | nl.Return():
-            if rule is not None and hook in ("FORWARD", "INPUT", "OUTPUT") and table.name not in ("raw", "mangle", "nat"):
+            if (
+                rule is not None
+                and hook in ("FORWARD", "INPUT", "OUTPUT")
+                and table.name not in ("raw", "mangle", "nat")
+            ):
                 walk.note_rule(hook, "accepted", table, ruling.chain, rule, hook=hook.lower())
             return Outcome.NEXT
         case nl.Notrack():
@@ -245,22 +277,50 @@ def _obey(walk: Walk, hook: str, table: Table, ruling: Ruling) -> Outcome:
             return Outcome.NEXT
         case nl.Drop():
             kind = "rule-drop" if rule is not None else "chain-policy-drop"
-            text = "dropped" if rule is not None else "dropped: no rule accepts it and the chain's policy is DROP"
-            walk.note_rule(hook, text, table, ruling.chain, rule, kind=kind, hook=hook.lower(), packet=walk.packet)
-            return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), Symptom.NOT_PERMITTED if _told_at_once(walk) else Symptom.TIMEOUT)
+            text = (
+                "dropped"
+                if rule is not None
+                else "dropped: no rule accepts it and the chain's policy is DROP"
+            )
+            walk.note_rule(
+                hook, text, table, ruling.chain, rule, kind=kind, hook=hook.lower(), packet=walk.packet
+            )
+            return walk.end(
+                DENIED.get(hook, Disposition.DENIED_FORWARD),
+                Symptom.NOT_PERMITTED if _told_at_once(walk) else Symptom.TIMEOUT,
+            )
         case nl.Reject(how=how):
-            walk.note_rule(hook, f"rejected with {how}", table, ruling.chain, rule, kind="rule-reject", hook=hook.lower(), packet=walk.packet)
+            walk.note_rule(
+                hook,
+                f"rejected with {how}",
+                table,
+                ruling.chain,
+                rule,
+                kind="rule-reject",
+                hook=hook.lower(),
+                packet=walk.packet,
+            )
             if _told_at_once(walk):
                 return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), Symptom.NOT_PERMITTED)
             walk.error = how
             return walk.end(DENIED.get(hook, Disposition.DENIED_FORWARD), heard(how, walk.packet))
         case nl.Queue(bypass=bypass):
-            question = f"what the program behind queue {target.number} decides" + (" (it may be absent: bypass)" if bypass else "")
-            return walk.blind(hook, question, table.origin(rule) if rule is not None else walk.netns.source(table.name))
+            question = f"what the program behind queue {target.number} decides" + (
+                " (it may be absent: bypass)" if bypass else ""
+            )
+            return walk.blind(
+                hook, question, table.origin(rule) if rule is not None else walk.netns.source(table.name)
+            )
         case nl.Tproxy():
-            return walk.blind(hook, "whether a transparent proxy takes the packet", table.origin(rule) if rule else walk.netns.source(table.name))
+            return walk.blind(
+                hook,
+                "whether a transparent proxy takes the packet",
+                table.origin(rule) if rule else walk.netns.source(table.name),
+            )
         case nl.UnknownTarget(text=text):
-            origin = table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain])
+            origin = (
+                table.origin(rule) if rule is not None else table.chain_origin(table.chains[ruling.chain])
+            )
             return walk.blind(hook, f"what this does: {text}", origin)
     return Outcome.NEXT
 
@@ -277,4 +337,3 @@ DENIED = {
 def _told_at_once(walk: Walk) -> bool:
     """A dropped datagram of this host's own fails its send (udp_send_skb; TCP's timers take no notice)."""
     return walk.local_out and walk.packet.protocol == UDP and walk.inner is None
-

@@ -15,7 +15,9 @@ Value = tuple[str, int | str, int]
 """kind, value, protocol of one dimension of a packet."""
 
 
-def set_contains(one: IpSet, sides: tuple[str, ...], walk: Walk, *, return_nomatch: bool = False) -> bool | None:
+def set_contains(
+    one: IpSet, sides: tuple[str, ...], walk: Walk, *, return_nomatch: bool = False
+) -> bool | None:
     """Whether the packet is an element; None when an element was not understood and no other decides."""
     if one.type.startswith("list:"):
         return _any_member(one, sides, walk)
@@ -101,7 +103,9 @@ def _fits(entry: IpSetEntry, values: list[Value], *, plain_ports: bool) -> int |
     return bits
 
 
-def _part_fits(part: ElementPart, kind: str, value: int | str, protocol: int, *, plain_ports: bool) -> int | None:
+def _part_fits(
+    part: ElementPart, kind: str, value: int | str, protocol: int, *, plain_ports: bool
+) -> int | None:
     if isinstance(part, Prefix):
         return part.mask.bit_count() if value in part else None
     if isinstance(part, tuple):
@@ -113,4 +117,3 @@ def _part_fits(part: ElementPart, kind: str, value: int | str, protocol: int, *,
     if kind == "iface" and isinstance(part, str):
         return 128 if part == value else None
     return 128 if part == value else None
-

@@ -45,7 +45,9 @@ def _port(match: xt.PortMatch, walk: Walk) -> Ternary:
     packet = walk.packet
     if packet.protocol not in PORT_PROTOCOLS:
         return False
-    ports = {"src": (packet.sport,), "dst": (packet.dport,), "either": (packet.sport, packet.dport)}[match.side]
+    ports = {"src": (packet.sport,), "dst": (packet.dport,), "either": (packet.sport, packet.dport)}[
+        match.side
+    ]
     return any(low <= port <= high for port in ports for low, high in match.ranges) != match.negate
 
 
@@ -59,7 +61,9 @@ def _icmp_type(match: xt.IcmpTypeMatch, walk: Walk) -> Ternary:
     packet = walk.packet
     if packet.protocol != (ICMP if match.v4 else ICMPV6):
         return False
-    fits = match.type == 255 or (packet.icmp_type == match.type and match.codes[0] <= packet.icmp_code <= match.codes[1])
+    fits = match.type == 255 or (
+        packet.icmp_type == match.type and match.codes[0] <= packet.icmp_code <= match.codes[1]
+    )
     return fits != match.negate
 
 
@@ -112,13 +116,20 @@ def _addr_type(match: xt.AddrTypeMatch, walk: Walk) -> Ternary:
     dev = {"in": walk.iif, "out": walk.oif}.get(match.limit, "")
     if walk.netns.addresses is None and walk.netns.routes is None:
         return None
-    fits = address_type(walk.netns, addr, dev) in match.types if walk.v4 else _addr_types_v6(match.types, addr, dev, walk)
+    fits = (
+        address_type(walk.netns, addr, dev) in match.types
+        if walk.v4
+        else _addr_types_v6(match.types, addr, dev, walk)
+    )
     return fits != match.negate
 
 
 def _addr_types_v6(types: frozenset[str], addr: int, dev: str, walk: Walk) -> bool:
-    """In IPv6 MULTICAST, UNICAST and UNSPEC are what the address itself is, and all of them must hold; the rest is
-    what its route says, and one of that must hold (xt_addrtype.c, match_type6)."""
+    """Whether an IPv6 address is of the types (xt_addrtype.c, match_type6).
+
+    MULTICAST, UNICAST and UNSPEC are what the address itself is, and all of them must hold; the rest is what its route
+    says, and one of that must hold.
+    """
     kind = "MULTICAST" if addr in MULTICAST_V6 else "UNSPEC" if addr == V6_UNSPECIFIED else "UNICAST"
     if any(one in types and one != kind for one in ("MULTICAST", "UNICAST", "UNSPEC")):
         return False
@@ -198,7 +209,10 @@ def _socket(match: xt.SocketMatch, walk: Walk) -> Ternary:
     packet = walk.packet
     if address_type(walk.netns, packet.dst) != "LOCAL":
         return match.negate
-    found = any(s.protocol == packet.protocol and s.port == packet.dport and s.local in (None, packet.dst) for s in walk.netns.sockets)
+    found = any(
+        s.protocol == packet.protocol and s.port == packet.dport and s.local in (None, packet.dst)
+        for s in walk.netns.sockets
+    )
     return found != match.negate
 
 
@@ -208,7 +222,9 @@ def _length(match: xt.LengthMatch, walk: Walk) -> Ternary:
 
 def _ttl(match: xt.TtlMatch, walk: Walk) -> Ternary:
     ttl = walk.packet.ttl
-    return {"eq": ttl == match.value, "lt": ttl < match.value, "gt": ttl > match.value}[match.op] != match.negate
+    return {"eq": ttl == match.value, "lt": ttl < match.value, "gt": ttl > match.value}[
+        match.op
+    ] != match.negate
 
 
 def _dscp(match: xt.DscpMatch, walk: Walk) -> Ternary:
@@ -277,4 +293,3 @@ _JUDGES: dict[type, Callable[[Any, Walk], Ternary]] = {
     xt.UnknownMatch: _not_known,
 }
 """One judge a match; total over the union, which a test holds."""
-

@@ -20,7 +20,18 @@ from podpath.model.network import Netns
 DST_HOOKS = ("prerouting", "output")
 MOST_OF_A_RANGE = 16
 """Of a longer range its ends and its middle stand for the rest."""
-TRACKING = (nl.Dnat, nl.Snat, nl.Masquerade, nl.Redirect, nl.Netmap, nl.SetConnmark, nl.Notrack, nf.NftNat, xt.CtStateMatch, xt.CtTupleMatch)
+TRACKING = (
+    nl.Dnat,
+    nl.Snat,
+    nl.Masquerade,
+    nl.Redirect,
+    nl.Netmap,
+    nl.SetConnmark,
+    nl.Notrack,
+    nf.NftNat,
+    xt.CtStateMatch,
+    xt.CtTupleMatch,
+)
 LOCALHOST_V4 = V4_MAPPED | 0x7F000001
 
 
@@ -37,19 +48,29 @@ def set_up(walk: Walk, hook: str, target: Target) -> Mapping | str:
         case nl.Dnat(addr=addr, port=port, options=options) | nl.Snat(addr=addr, port=port, options=options):
             return Mapping(_address(walk, addr), _port(walk, port, options, destination=hook in DST_HOOKS))
         case nl.Masquerade(port=span, options=options):
-            port = _port(walk, span, options, destination=False)
-            towards = walk.hop.gateway if walk.hop is not None and walk.hop.gateway is not None else walk.packet.dst
+            free = _port(walk, span, options, destination=False)
+            towards = (
+                walk.hop.gateway if walk.hop is not None and walk.hop.gateway is not None else walk.packet.dst
+            )
             if is_v4(towards) != walk.v4:
                 towards = walk.packet.dst
             if walk.netns.addresses is None:
                 return f"which address {walk.oif} has"
             chosen = select_address(walk.netns, walk.oif, towards)
-            return Mapping(chosen.addr, port) if chosen is not None else f"which address {walk.oif} has: it has none"
+            return (
+                Mapping(chosen.addr, free)
+                if chosen is not None
+                else f"which address {walk.oif} has: it has none"
+            )
         case nl.Redirect(port=port):
             to = _port(walk, port, "", destination=True)
             if hook == "output":
                 return Mapping(LOCALHOST_V4 if walk.v4 else LOOPBACK_V6, to)
-            own = [a for a in walk.netns.addresses or () if a.dev == walk.iif and is_v4(a.addr) == walk.v4 and not a.secondary]
+            own = [
+                a
+                for a in walk.netns.addresses or ()
+                if a.dev == walk.iif and is_v4(a.addr) == walk.v4 and not a.secondary
+            ]
             return Mapping(own[0].addr, to) if own else f"which address {walk.iif} has"
         case nl.Netmap(to=to_prefix):
             addr_now = walk.packet.dst if hook in DST_HOOKS else walk.packet.src
@@ -66,8 +87,10 @@ def _address(walk: Walk, span: tuple[int, int] | None) -> int | None:
 
 
 def _port(walk: Walk, span: tuple[int, int] | None, options: str, *, destination: bool) -> int | None:
-    """A port of a range: shifted from a base; the packet's own where it lies in it; the first of destinations, any of
-    sources (nf_nat_l4proto_unique_tuple)."""
+    """A port of a range (nf_nat_l4proto_unique_tuple).
+
+    Shifted from a base; the packet's own where it lies in it; the first of destinations, any of sources.
+    """
     if span is None or span[0] == span[1]:
         return None if span is None else span[0]
     now = walk.packet.dport if destination else walk.packet.sport
@@ -92,7 +115,12 @@ def tracks(netns: Netns, *, v4: bool) -> bool:
     """Whether any rule makes the namespace track connections (nf_ct_netns_get): without one no NAT chain is visited."""
     families = ("inet", "ip" if v4 else "ip6")
     chains = (chain for table in netns.tables if table.family in families for chain in table.chains.values())
-    return any(isinstance(item, TRACKING) or "ct " in rule.text for chain in chains for rule in chain.rules for item in rule.items)
+    return any(
+        isinstance(item, TRACKING) or "ct " in rule.text
+        for chain in chains
+        for rule in chain.rules
+        for item in rule.items
+    )
 
 
 def apply_mapping(walk: Walk, view: CtView, mapping: Mapping, *, destination: bool) -> None:
@@ -144,7 +172,12 @@ def translate(walk: Walk, hook: str, view: CtView, *, destination: bool) -> None
     else:
         walk.packet = msgspec.structs.replace(before, src=wanted.src, sport=wanted.sport)
     if walk.packet != before:
-        walk.note(hook, f"translated as the connection is: {before} => {walk.packet}", key="conntrack", packet=walk.packet)
+        walk.note(
+            hook,
+            f"translated as the connection is: {before} => {walk.packet}",
+            key="conntrack",
+            packet=walk.packet,
+        )
 
 
 def _translate_error(walk: Walk, wanted: Tuple, *, destination: bool) -> None:

@@ -56,7 +56,11 @@ def evaluate(expr: Expr, walk: Walk, table: Table) -> Value:
             return walk.decider.random((1.0,) * mod, expr.text or "hash") + offset
         case nf.Concat(parts=parts):
             values = tuple(evaluate(part, walk, table) for part in parts)
-            return next((v for v in values if v is BREAK), None) or next((v for v in values if v is UNKNOWN), None) or values
+            return (
+                next((v for v in values if v is BREAK), None)
+                or next((v for v in values if v is UNKNOWN), None)
+                or values
+            )
         case nf.Binary(op=op, left=left, right=right):
             return _binary(op, evaluate(left, walk, table), evaluate(right, walk, table))
         case nf.MapLookup(key=key_expr, data=data):
@@ -81,8 +85,7 @@ def compare(match: nf.NftMatch, walk: Walk, table: Table) -> bool | None:
         found = look_up(left, right, walk, table)
         inside = None if found is None else isinstance(found, SetElement)
         return inside if inside is None else inside != (match.op in ("!=", "!"))
-    holds = _holds(match.op, left, right, walk, table)
-    return holds
+    return _holds(match.op, left, right, walk, table)
 
 
 def look_up(value: Value, data: Expr, walk: Walk, table: Table) -> SetElement | bool | None:
@@ -265,7 +268,9 @@ def _payload(expr: nf.Payload, walk: Walk) -> Value:
                 return BREAK
             if name == "th" and packet.protocol not in _PORTED.values():
                 return BREAK
-            return {"sport": packet.sport, "dport": packet.dport, "flags": packet.tcp_flags}.get(field, UNKNOWN)
+            return {"sport": packet.sport, "dport": packet.dport, "flags": packet.tcp_flags}.get(
+                field, UNKNOWN
+            )
         case "icmp" | "icmpv6" as name:
             if packet.protocol != (ICMP if name == "icmp" else ICMPV6):
                 return BREAK
@@ -298,7 +303,11 @@ def _meta(key: str, walk: Walk) -> Value:
         case "pkttype":
             return "host"
         case "skuid":
-            return packet.uid if walk.local_out and packet.uid is not None else (UNKNOWN if walk.local_out else BREAK)
+            return (
+                packet.uid
+                if walk.local_out and packet.uid is not None
+                else (UNKNOWN if walk.local_out else BREAK)
+            )
         case "skgid":
             return UNKNOWN if walk.local_out else BREAK
         case "ibrname" | "obrname":

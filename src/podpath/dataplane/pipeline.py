@@ -17,7 +17,9 @@ from podpath.model.trace import Disposition, Step, Symptom
 class Stage(enum.Enum):
     """The stages of a packet's way."""
 
-    __hash__ = object.__hash__  # a member is itself alone; Enum's own is a function of Python, asked at every stage
+    __hash__ = (
+        object.__hash__
+    )  # a member is itself alone; Enum's own is a function of Python, asked at every stage
     ROUTE_OUTPUT = "route out"
     OUTPUT = "OUTPUT"
     POSTROUTING = "POSTROUTING"
@@ -66,9 +68,13 @@ PIPELINE: Mapping[Stage, Spec] = {
     Stage.WIRE: Spec(underlay.wire, {Outcome.NEXT: Stage.RECEIVE}),
     Stage.RECEIVE: Spec(receive.receive, {Outcome.NEXT: Stage.PREROUTING, Outcome.BRIDGE: Stage.BRIDGE_IN}),
     Stage.BRIDGE_IN: Spec(bridge.bridge_in, {Outcome.NEXT: Stage.BRIDGE_DECIDE}),
-    Stage.BRIDGE_DECIDE: Spec(bridge.bridge_decide, {Outcome.UP: Stage.PREROUTING, Outcome.ACROSS: Stage.PORT_SEND}),
+    Stage.BRIDGE_DECIDE: Spec(
+        bridge.bridge_decide, {Outcome.UP: Stage.PREROUTING, Outcome.ACROSS: Stage.PORT_SEND}
+    ),
     Stage.PREROUTING: Spec(receive.prerouting, {Outcome.NEXT: Stage.ROUTE_INPUT}),
-    Stage.ROUTE_INPUT: Spec(receive.route_input, {Outcome.LOCAL: Stage.INPUT, Outcome.FORWARD: Stage.FORWARD}),
+    Stage.ROUTE_INPUT: Spec(
+        receive.route_input, {Outcome.LOCAL: Stage.INPUT, Outcome.FORWARD: Stage.FORWARD}
+    ),
     Stage.FORWARD: Spec(forward.forward, {Outcome.NEXT: Stage.FORWARD_HOOK}),
     Stage.FORWARD_HOOK: Spec(forward.forward_hook, {Outcome.NEXT: Stage.POSTROUTING}),
     Stage.INPUT: Spec(receive.input_hook, {Outcome.NEXT: Stage.DELIVER}),

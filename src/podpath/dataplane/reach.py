@@ -34,8 +34,15 @@ def external_service_addresses(network: Network) -> frozenset[int]:
     known = _EXTERNAL.get(network)
     if known is None:
         services = network.cluster.services.values()
-        balancers = (ingress.ip for s in services for ingress in s.status.load_balancer.ingress if ingress.ip is not None)
-        known = _EXTERNAL[network] = frozenset((*balancers, *(ip for s in services for ip in s.spec.external_ips)))
+        balancers = (
+            ingress.ip
+            for s in services
+            for ingress in s.status.load_balancer.ingress
+            if ingress.ip is not None
+        )
+        known = _EXTERNAL[network] = frozenset(
+            (*balancers, *(ip for s in services for ip in s.spec.external_ips))
+        )
     return known
 
 
@@ -49,7 +56,11 @@ def _subnets(network: Network) -> tuple[Prefix, ...]:
     found = []
     for station in wires(network):
         names = {station.link.name, station.link.master}
-        found += [make_prefix(a.addr, a.length) for a in station.netns.addresses or () if a.dev in names and a.scope == "global"]
+        found += [
+            make_prefix(a.addr, a.length)
+            for a in station.netns.addresses or ()
+            if a.dev in names and a.scope == "global"
+        ]
     return tuple(found)
 
 
@@ -61,7 +72,12 @@ def underlay_knows_pods(network: Network, packet: Packet, flow: Flow, decider: D
     """
     if in_node_network(network, packet.src):
         return True
-    if any(link.vxlan is not None for netns in network.namespaces.values() if netns.is_host for link in (netns.links or {}).values()):
+    if any(
+        link.vxlan is not None
+        for netns in network.namespaces.values()
+        if netns.is_host
+        for link in (netns.links or {}).values()
+    ):
         return False
     if _masqueraded_elsewhere(network, flow):
         return False
@@ -75,14 +91,20 @@ def _masqueraded_elsewhere(network: Network, flow: Flow) -> bool:
     known = _ELSEWHERE.setdefault(network, {})
     if flow.dst not in known:
         known[flow.dst] = False
-        known[flow.dst] = any(_leaves_as_node(network, flow, pod) for pod in _one_pod_a_node(network, v4=flow.v4))
+        known[flow.dst] = any(
+            _leaves_as_node(network, flow, pod) for pod in _one_pod_a_node(network, v4=flow.v4)
+        )
     return known[flow.dst]
 
 
 def _one_pod_a_node(network: Network, *, v4: bool) -> list[NetnsId]:
     found: dict[str, NetnsId] = {}
     for netns in network.namespaces.values():
-        if not netns.is_host and netns.node not in found and any(is_v4(a.addr) == v4 and a.scope == "global" for a in netns.addresses or ()):
+        if (
+            not netns.is_host
+            and netns.node not in found
+            and any(is_v4(a.addr) == v4 and a.scope == "global" for a in netns.addresses or ())
+        ):
             found[netns.node] = netns.id
     return list(found.values())
 
@@ -103,7 +125,9 @@ def pod_entrance(network: Network, addr: int, decider: Decider) -> Station | Non
         host = network.namespaces.get(node_netns(network.namespaces[netns_id].node))
         if host is None:
             continue
-        if not in_node_network(network, addr) and not decider.suppose(f"does the network outside route {format_addr(addr)} to its node"):
+        if not in_node_network(network, addr) and not decider.suppose(
+            f"does the network outside route {format_addr(addr)} to its node"
+        ):
             return None
         for station in wires(network):
             if station.netns is host:

@@ -29,7 +29,11 @@ def rewrite(name: str, text: str, walk: Walk) -> None:
     if fixed is not None:
         _lower(walk, int(fixed[1] or fixed[2]))
     elif _CLAMP.search(text):
-        _lower(walk, min(_mtu(walk, walk.fib.route if walk.fib is not None else None, walk.oif), _mtu_back(walk)) - headers(v4=walk.v4))
+        _lower(
+            walk,
+            min(_mtu(walk, walk.fib.route if walk.fib is not None else None, walk.oif), _mtu_back(walk))
+            - headers(v4=walk.v4),
+        )
 
 
 def headers(*, v4: bool) -> int:

@@ -51,8 +51,11 @@ class FibKey(msgspec.Struct, frozen=True, gc=False):
 
 
 class FibResult(msgspec.Struct, frozen=True, gc=False):
-    """What a lookup found. ``type`` is the route's type; ``none`` when nothing matched; ``unknown`` when a rule or
-    route that decides was not understood."""
+    """What a lookup found.
+
+    ``type`` is the route's type; ``none`` when nothing matched; ``unknown`` when a rule or route that decides was not
+    understood.
+    """
 
     type: str
     route: Route | None = None
@@ -77,19 +80,28 @@ class Fib:
         if not any(route.table == LOCAL for route in routes):
             routes = (*routes, *_local_routes(netns.addresses or (), v4=v4))
         rules = netns.rules if v4 else netns.rules6
-        self.rules = tuple(sorted(rules if rules else STANDARD_RULES, key=lambda rule: rule.priority))
-        self.simple = all(r.src == EVERYTHING and not r.iif and not r.mark_mask and not r.invert for r in self.rules)
+        self.rules = tuple(sorted(rules or STANDARD_RULES, key=lambda rule: rule.priority))
+        self.simple = all(
+            r.src == EVERYTHING and not r.iif and not r.mark_mask and not r.invert for r in self.rules
+        )
         self.tables: dict[str, list[tuple[int, dict[int, list[Route]]]]] = {}
         by_table: dict[str, dict[int, dict[int, list[Route]]]] = {}
         for route in routes:
-            by_table.setdefault(route.table, {}).setdefault(route.dst.mask, {}).setdefault(route.dst.net, []).append(route)
+            by_table.setdefault(route.table, {}).setdefault(route.dst.mask, {}).setdefault(
+                route.dst.net, []
+            ).append(route)
         for table, by_mask in by_table.items():
             for nets in by_mask.values():
                 for same in nets.values():
                     same.sort(key=lambda route: (-route.tos, route.metric))
             self.tables[table] = sorted(by_mask.items(), key=lambda item: -item[0].bit_count())
         self.ignore_linkdown = {
-            dev: bool(max(_conf(netns, "all", "ignore_routes_with_linkdown", v4=v4), _conf(netns, dev, "ignore_routes_with_linkdown", v4=v4)))
+            dev: bool(
+                max(
+                    _conf(netns, "all", "ignore_routes_with_linkdown", v4=v4),
+                    _conf(netns, dev, "ignore_routes_with_linkdown", v4=v4),
+                )
+            )
             for dev in (netns.links or {})
         }
         self.down = {name for name, link in (netns.links or {}).items() if not link.up}
@@ -103,9 +115,13 @@ class Fib:
             if not rule_matches(rule, key):
                 continue
             if rule.unknown:
-                return FibResult("unknown", rule=rule, question=f"what the routing rule does: {rule.origin.text}")
+                return FibResult(
+                    "unknown", rule=rule, question=f"what the routing rule does: {rule.origin.text}"
+                )
             if rule.action == "goto":
-                at = next((i for i, other in enumerate(self.rules) if other.priority == rule.goto), len(self.rules))
+                at = next(
+                    (i for i, other in enumerate(self.rules) if other.priority == rule.goto), len(self.rules)
+                )
                 continue
             if rule.action == "nop":
                 continue
@@ -126,10 +142,14 @@ class Fib:
                 if route.tos and route.tos != key.tos:
                     continue
                 if route.unknown:
-                    return FibResult("unknown", route, rule=rule, question=f"what the route does: {route.origin.text}")
+                    return FibResult(
+                        "unknown", route, rule=rule, question=f"what the route does: {route.origin.text}"
+                    )
                 if route.type not in ("unicast", "local", "broadcast", "multicast", "anycast"):
                     return FibResult(route.type, route, rule=rule)
-                hops = tuple(hop for hop in route.nexthops if self._alive(hop) and (not key.oif or hop.dev == key.oif))
+                hops = tuple(
+                    hop for hop in route.nexthops if self._alive(hop) and (not key.oif or hop.dev == key.oif)
+                )
                 if hops or (route.type != "unicast" and not route.nexthops):
                     return FibResult(route.type, route, hops, rule)
         return None
@@ -150,7 +170,11 @@ class Fib:
         return tuple(found)
 
     def _alive(self, hop: NextHop) -> bool:
-        return not hop.dead and not (hop.linkdown and self.ignore_linkdown.get(hop.dev)) and hop.dev not in self.down
+        return (
+            not hop.dead
+            and not (hop.linkdown and self.ignore_linkdown.get(hop.dev))
+            and hop.dev not in self.down
+        )
 
 
 def rule_matches(rule: RoutingRule, key: FibKey) -> bool:
@@ -172,7 +196,11 @@ def rule_matches(rule: RoutingRule, key: FibKey) -> bool:
 
 
 def _suppressed(rule: RoutingRule, result: FibResult) -> bool:
-    return rule.suppress_length is not None and result.route is not None and result.route.dst.length <= rule.suppress_length
+    return (
+        rule.suppress_length is not None
+        and result.route is not None
+        and result.route.dst.length <= rule.suppress_length
+    )
 
 
 def _local_routes(addresses: tuple[InterfaceAddress, ...], *, v4: bool) -> list[Route]:
@@ -182,13 +210,27 @@ def _local_routes(addresses: tuple[InterfaceAddress, ...], *, v4: bool) -> list[
         if is_v4(address.addr) != v4:
             continue
         hop = (NextHop(address.dev),)
-        routes.append(Route(Prefix(address.addr, ALL_BITS), LOCAL, "local", hop, address.addr, scope="host", origin=address.origin))
+        routes.append(
+            Route(
+                Prefix(address.addr, ALL_BITS),
+                LOCAL,
+                "local",
+                hop,
+                address.addr,
+                scope="host",
+                origin=address.origin,
+            )
+        )
         subnet = make_prefix(address.addr, address.length)
         if v4 and address.dev == "lo" and subnet == LOOPBACK_V4:
-            routes.append(Route(LOOPBACK_V4, LOCAL, "local", hop, address.addr, scope="host", origin=address.origin))
+            routes.append(
+                Route(LOOPBACK_V4, LOCAL, "local", hop, address.addr, scope="host", origin=address.origin)
+            )
         elif v4 and address.length < 31:
             last = broadcast_of(subnet)
-            routes.append(Route(Prefix(last, ALL_BITS), LOCAL, "broadcast", hop, address.addr, origin=address.origin))
+            routes.append(
+                Route(Prefix(last, ALL_BITS), LOCAL, "broadcast", hop, address.addr, origin=address.origin)
+            )
     return routes
 
 
@@ -236,7 +278,9 @@ def address_type(netns: Netns, addr: int, dev: str = "") -> str:
         return "UNICAST"
     if dev and result.hops and result.hops[0].dev != dev:
         return "UNICAST"
-    return {"local": "LOCAL", "broadcast": "BROADCAST", "anycast": "ANYCAST", "multicast": "MULTICAST"}.get(result.type, result.type.upper())
+    return {"local": "LOCAL", "broadcast": "BROADCAST", "anycast": "ANYCAST", "multicast": "MULTICAST"}.get(
+        result.type, result.type.upper()
+    )
 
 
 def is_loopback(addr: int) -> bool:
@@ -244,12 +288,21 @@ def is_loopback(addr: int) -> bool:
     return addr in LOOPBACK_V4 or addr == LOOPBACK_V6
 
 
-def select_address(netns: Netns, dev: str, towards: int, *, scope_link: bool = False) -> InterfaceAddress | None:
-    """``inet_select_addr``: the primary address of ``dev`` whose subnet holds ``towards``, else its first primary;
-    else the first usable address of the other devices in order of index. IPv6: the address with the longest common
-    prefix (RFC 6724 rule 8), link-local ones only for link-local destinations."""
+def select_address(
+    netns: Netns, dev: str, towards: int, *, scope_link: bool = False
+) -> InterfaceAddress | None:
+    """The address a host takes as source: ``inet_select_addr``.
+
+    The primary address of ``dev`` whose subnet holds ``towards``, else its first primary; else the first usable address
+    of the other devices in order of index. IPv6: the address with the longest common prefix (RFC 6724 rule 8),
+    link-local ones only for link-local destinations.
+    """
     v4 = is_v4(towards)
-    usable = [a for a in netns.addresses or () if is_v4(a.addr) == v4 and not a.tentative and a.scope != "host" and (scope_link or a.scope != "link")]
+    usable = [
+        a
+        for a in netns.addresses or ()
+        if is_v4(a.addr) == v4 and not a.tentative and a.scope != "host" and (scope_link or a.scope != "link")
+    ]
     if not v4:
         return _select_v6(netns, dev, towards)
     own = [a for a in usable if a.dev == dev and not a.secondary]
@@ -259,21 +312,28 @@ def select_address(netns: Netns, dev: str, towards: int, *, scope_link: bool = F
     if own:
         return own[0]
     links = netns.links or {}
-    others = sorted((a for a in usable if a.dev != dev and not a.secondary), key=lambda a: links[a.dev].index if a.dev in links else 0)
+    others = sorted(
+        (a for a in usable if a.dev != dev and not a.secondary),
+        key=lambda a: links[a.dev].index if a.dev in links else 0,
+    )
     return others[0] if others else None
 
 
 def _select_v6(netns: Netns, dev: str, towards: int) -> InterfaceAddress | None:
     link_local = towards >> 118 == 0x3FA
-    candidates = [a for a in netns.addresses or () if not is_v4(a.addr) and not a.tentative and a.scope != "host"]
+    candidates = [
+        a for a in netns.addresses or () if not is_v4(a.addr) and not a.tentative and a.scope != "host"
+    ]
     candidates = [a for a in candidates if (a.addr >> 118 == 0x3FA) == link_local] or candidates
     if not candidates:
         return None
 
     def rank(address: InterfaceAddress) -> tuple[bool, bool, int]:
         common = 128 - (address.addr ^ towards).bit_length()
-        return (not address.deprecated, address.dev == dev, min(common, address.length) if address.dev == dev else common)
+        return (
+            not address.deprecated,
+            address.dev == dev,
+            min(common, address.length) if address.dev == dev else common,
+        )
 
     return max(candidates, key=rank)
-
-

@@ -33,7 +33,9 @@ def is_wire(network: Network, netns: Netns, link: Link) -> bool:
 
 def _pod_side(netns: Netns, link: Link) -> bool:
     """A veth of the host without an address leads to some Pod whose namespace was not collected."""
-    return link.kind == "veth" and not any(a.dev == link.name and a.scope == "global" for a in netns.addresses or ())
+    return link.kind == "veth" and not any(
+        a.dev == link.name and a.scope == "global" for a in netns.addresses or ()
+    )
 
 
 _WIRES: WeakKeyDictionary[Network, tuple[Station, ...]] = WeakKeyDictionary()
@@ -89,8 +91,11 @@ def _ports(network: Network, netns: Netns, bridge: str, without: str) -> Iterato
 
 
 class _Segment(NamedTuple):
-    """The stations on a bridge, itself the first, and which of them to ask for an address: those that hold it, and those
-    that may answer for what they do not hold. A bridge has a hundred ports, and an address one holder."""
+    """The stations on a bridge, itself the first, and which of them to ask for an address.
+
+    Those that hold it, and those that may answer for what they do not hold: a bridge has a hundred ports, and an
+    address one holder.
+    """
 
     stations: tuple[Station, ...]
     holders: Mapping[int, tuple[int, ...]]
@@ -161,7 +166,9 @@ def answers(station: Station, target: int, asker: int) -> bool:
     else:
         may = is_v4(target) and _proxies(netns, link.name, target, asker)
     if may and is_v4(target) and is_v4(asker):
-        return source_problem(netns, link.name, asker, target) is None  # an ARP request passes the source check, too
+        return (
+            source_problem(netns, link.name, asker, target) is None
+        )  # an ARP request passes the source check, too
     return may
 
 

@@ -23,13 +23,20 @@ class Problem(NamedTuple):
     key: str
 
 
-def source_problem(netns: Netns, dev: str, src: int, dst: int, *, mark: int = 0, tos: int = 0) -> Problem | None:
+def source_problem(
+    netns: Netns, dev: str, src: int, dst: int, *, mark: int = 0, tos: int = 0
+) -> Problem | None:
     """None when an IPv4 packet from ``src`` may come in by ``dev``."""
     strict = max(_conf(netns, "all", "rp_filter"), _conf(netns, dev, "rp_filter"))
     accept_local = _conf(netns, "all", "accept_local") or _conf(netns, dev, "accept_local")
     own = netns.addresses_by_value.get(src)
     if own is not None and not accept_local:
-        return Problem("martian", f"the source {format_addr(src)} is this host's own address ({own.dev})", own.origin, "own-address")
+        return Problem(
+            "martian",
+            f"the source {format_addr(src)} is this host's own address ({own.dev})",
+            own.origin,
+            "own-address",
+        )
     if not strict:
         return None
     valid_mark = _conf(netns, "all", "src_valid_mark") or _conf(netns, dev, "src_valid_mark")
@@ -42,7 +49,12 @@ def source_problem(netns: Netns, dev: str, src: int, dst: int, *, mark: int = 0,
         return Problem("rp-filter", f"rp_filter={strict}: no route back to {format_addr(src)}", origin, key)
     if strict == 1 and all(hop.dev != dev for hop in back.hops):
         way = back.origin.text or (format_addr(src) if back.route is None else str(back.route.dst))
-        return Problem("rp-filter", f"rp_filter=1: {format_addr(src)} came in by {dev}, but the way back is route {way}", origin, key)
+        return Problem(
+            "rp-filter",
+            f"rp_filter=1: {format_addr(src)} came in by {dev}, but the way back is route {way}",
+            origin,
+            key,
+        )
     return None
 
 

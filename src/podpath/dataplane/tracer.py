@@ -13,7 +13,12 @@ from podpath.dataplane.conntrack import Tracker
 from podpath.dataplane.decisions import Choice, Decider, explore, probability, success_bounds
 from podpath.dataplane.errors import error_walk, hears
 from podpath.dataplane.pipeline import Stage, run
-from podpath.dataplane.reach import cluster_address, external_service_addresses, pod_entrance, underlay_knows_pods
+from podpath.dataplane.reach import (
+    cluster_address,
+    external_service_addresses,
+    pod_entrance,
+    underlay_knows_pods,
+)
 from podpath.dataplane.rewrites import headers
 from podpath.dataplane.segment import Station
 from podpath.dataplane.stages.forward import path_mtu
@@ -40,12 +45,20 @@ def trace_flow(network: Network, flow: Flow, *, any_listener: bool = False) -> A
     ``any_listener``: whether a socket waits is not asked; what reaches the namespace has arrived.
     """
     remembers = flow.sport != EPHEMERAL_PORT
-    leaves, complete = explore(lambda decider: _Question(network, flow, decider, any_listener, Tracker(remembers=remembers)).answer())
+    leaves, complete = explore(
+        lambda decider: _Question(network, flow, decider, any_listener, Tracker(remembers=remembers)).answer()
+    )
     branches = tuple(_weighed(branch, choices) for choices, branch in leaves)
     low, high = success_bounds([(choices, branch.works) for choices, branch in leaves])
     if not complete:
         low, high = 0.0, 1.0 if high > 0 else 0.0
-    return Answer(flow, branches, _verdict(low, high), low if high - low < 1e-9 else None, _questions(branches, low, high))
+    return Answer(
+        flow,
+        branches,
+        _verdict(low, high),
+        low if high - low < 1e-9 else None,
+        _questions(branches, low, high),
+    )
 
 
 def _verdict(low: float, high: float) -> Verdict:
@@ -63,12 +76,18 @@ def _questions(branches: tuple[Branch, ...], low: float, high: float) -> tuple[s
     if high - low < 1e-9:
         return ()
     asked = dict.fromkeys(question for branch in branches for question in branch.assumptions)
-    asked |= dict.fromkeys(b.end.last.text for b in branches if b.disposition is Disposition.INSUFFICIENT_INFO)
+    asked |= dict.fromkeys(
+        b.end.last.text for b in branches if b.disposition is Disposition.INSUFFICIENT_INFO
+    )
     return tuple(asked)
 
 
 def _weighed(branch: Branch, choices: tuple[Choice, ...]) -> Branch:
-    assumptions = tuple(f"{choice.question}: {'no' if choice.chosen == 0 else 'yes'}" for choice in choices if not choice.is_random)
+    assumptions = tuple(
+        f"{choice.question}: {'no' if choice.chosen == 0 else 'yes'}"
+        for choice in choices
+        if not choice.is_random
+    )
     return msgspec.structs.replace(branch, probability=probability(choices), assumptions=assumptions)
 
 
@@ -129,36 +148,54 @@ class _Question:
         if flow.netns:
             netns = self.network.namespaces.get(flow.netns)
             if netns is None:
-                return self._unseen("request", packet, f"the network namespace {flow.netns} is not in the bundle")
+                return self._unseen(
+                    "request", packet, f"the network namespace {flow.netns} is not in the bundle"
+                )
             walk = self._send("request", netns, packet)
             self.client = walk.first_packet or packet
             return walk
         self.client = packet
         entrance = self._entrance(flow.dst)
         if entrance is None:
-            return self._unseen("request", packet, f"which node gets packets from outside for {format_addr(flow.dst)}")
+            return self._unseen(
+                "request", packet, f"which node gets packets from outside for {format_addr(flow.dst)}"
+            )
         return self._arrive("request", entrance, packet)
 
     def _entrance(self, addr: int) -> Station | None:
-        """Where a packet from outside enters: at the holder of the address; a balancer's address may come in anywhere."""
+        """Where a packet from outside enters: at the holder of the address; for a balancer's address anywhere."""
         station = deliver_by_address(self.network, addr)
         if station is not None:
             return station
         if addr in self.network.cluster.pods_by_ip:
             return pod_entrance(self.network, addr, self.decider)
         if addr in external_service_addresses(self.network):
-            nodes = sorted(netns.id for netns in self.network.namespaces.values() if netns.is_host and netns.addresses)
+            nodes = sorted(
+                netns.id for netns in self.network.namespaces.values() if netns.is_host and netns.addresses
+            )
             if not nodes:
                 return None
-            chosen = self.network.namespaces[nodes[self.decider.unknown(f"which node gets packets for {format_addr(addr)}", len(nodes))]]
-            return next((s for a in chosen.addresses or () if (s := deliver_by_address(self.network, a.addr)) is not None), None)
+            chosen = self.network.namespaces[
+                nodes[self.decider.unknown(f"which node gets packets for {format_addr(addr)}", len(nodes))]
+            ]
+            return next(
+                (
+                    s
+                    for a in chosen.addresses or ()
+                    if (s := deliver_by_address(self.network, a.addr)) is not None
+                ),
+                None,
+            )
         return None
 
     def _outside(self, request: Walk) -> Branch:
         """The request left for a host that we do not see: does it belong there, and can it answer?"""
         packet = request.packet
         if cluster_address(self.network, packet.dst):
-            request.retag("wrong-route", f"{format_addr(packet.dst)} is an address of the cluster, but the packet leaves it")
+            request.retag(
+                "wrong-route",
+                f"{format_addr(packet.dst)} is an address of the cluster, but the packet leaves it",
+            )
             return self._branch(works=False, symptom=Symptom.TIMEOUT)
         if packet.dst in external_service_addresses(self.network):
             return self._branch(works=None, symptom=Symptom.UNKNOWN)
@@ -205,16 +242,26 @@ class _Question:
             home = reply.disposition is Disposition.ACCEPTED and reply.netns.id == self.flow.netns
         else:
             home = reply.disposition is Disposition.EXITS_NETWORK and got.dst == client.src
-        if home and (got.src, got.sport, got.dst, got.dport) == (client.dst, client.dport, client.src, client.sport):
+        if home and (got.src, got.sport, got.dst, got.dport) == (
+            client.dst,
+            client.dport,
+            client.src,
+            client.sport,
+        ):
             return None
         if home and client.protocol in (ICMP, ICMPV6) and (got.src, got.dst) == (client.dst, client.src):
             return None
         if home and (got.src, got.sport) != (client.dst, client.dport):
-            text = f"the reply comes from {format_addr(got.src)}:{got.sport}, but the client asked {format_addr(client.dst)}:{client.dport}"
+            came, asked = endpoint_text(got.src, got.sport), endpoint_text(client.dst, client.dport)
+            text = f"the reply comes from {came}, but the client asked {asked}"
             reply.retag("reply-not-untranslated", text, Disposition.REPLY_LOST)
         elif reply.disposition in (Disposition.ACCEPTED, Disposition.EXITS_NETWORK):
             where = reply.netns.id if reply.disposition is Disposition.ACCEPTED else "the network outside"
-            reply.retag("reply-elsewhere", f"the reply to {format_addr(got.dst)} goes to {where}, not to the client", Disposition.REPLY_LOST)
+            reply.retag(
+                "reply-elsewhere",
+                f"the reply to {format_addr(got.dst)} goes to {where}, not to the client",
+                Disposition.REPLY_LOST,
+            )
         return self._branch(works=False, symptom=Symptom.TIMEOUT)
 
     # --- data: the third packet of TCP's handshake and a few bytes, or full-size segments ----------------------------
@@ -226,16 +273,23 @@ class _Question:
         there = msgspec.structs.replace(client, tcp_flags=ACK, mark=0, ttl=64)
         back = msgspec.structs.replace(self._reply_packet(seen), tcp_flags=ACK)
         ends = (self.flow.netns or None, self.server[0] or None)
-        mtus = (self._device_mtu(ends[0], there), self._device_mtu(ends[1], back)) if self.flow.size else (0, 0)
-        for sender, packet, own, told in ((ends[0], there, mtus[0], self.mss[1] or mtus[1]), (ends[1], back, mtus[1], self.mss[0] or mtus[0])):
+        mtus = (
+            (self._device_mtu(ends[0], there), self._device_mtu(ends[1], back)) if self.flow.size else (0, 0)
+        )
+        for sender, packet, own, told in (
+            (ends[0], there, mtus[0], self.mss[1] or mtus[1]),
+            (ends[1], back, mtus[1], self.mss[0] or mtus[0]),
+        ):
             failed = self._stream(sender, packet, self._most(packet, own, told))
             if failed is not None:
                 return failed
         return self._branch(works=True, symptom=Symptom.NONE)
 
     def _most(self, packet: Packet, own: int, told: int) -> int:
-        """The size of a sender's largest packets: TCP's depend on the MTU of the other end, too (its MSS); a datagram that
-        is too large for its own device is cut there."""
+        """The size of a sender's largest packets.
+
+        TCP's depend on the MTU of the other end, too (its MSS); a datagram too large for its own device is cut there.
+        """
         if not self.flow.size:
             return packet.length
         if packet.protocol == UDP:
@@ -291,13 +345,24 @@ class _Question:
     # --- walking --------------------------------------------------------------------------------------------------
 
     def _send(self, leg: str, netns: Netns, packet: Packet) -> Walk:
-        walk = Walk(self.network, self.decider, self.tracker, leg, netns, packet, any_listener=self.any_listener)
+        walk = Walk(
+            self.network, self.decider, self.tracker, leg, netns, packet, any_listener=self.any_listener
+        )
         run(walk, Stage.ROUTE_OUTPUT)
         self.walks.append(walk)
         return walk
 
     def _arrive(self, leg: str, station: Station, packet: Packet) -> Walk:
-        walk = Walk(self.network, self.decider, self.tracker, leg, station.netns, packet, iif=station.link.name, any_listener=self.any_listener)
+        walk = Walk(
+            self.network,
+            self.decider,
+            self.tracker,
+            leg,
+            station.netns,
+            packet,
+            iif=station.link.name,
+            any_listener=self.any_listener,
+        )
         run(walk, Stage.RECEIVE)
         self.walks.append(walk)
         return walk
@@ -305,7 +370,11 @@ class _Question:
     def _unseen(self, leg: str, packet: Packet, question: str) -> Walk:
         nowhere = Netns(NetnsId(""), "", "")
         walk = Walk(self.network, self.decider, self.tracker, leg, nowhere, packet)
-        walk.end(Disposition.INSUFFICIENT_INFO, Symptom.UNKNOWN, Step("start", question, NOWHERE, kind="unreadable"))
+        walk.end(
+            Disposition.INSUFFICIENT_INFO,
+            Symptom.UNKNOWN,
+            Step("start", question, NOWHERE, kind="unreadable"),
+        )
         self.walks.append(walk)
         return walk
 
@@ -317,13 +386,19 @@ class _Question:
         symptom = request.symptom
         if request.inner is not None:
             symptom = Symptom.TIMEOUT  # what happens to a tunnel's packets is not told to those inside
-        elif request.error and self.client is not None and not self._told(request, self.flow.netns or None, self.client)[0]:
+        elif (
+            request.error
+            and self.client is not None
+            and not self._told(request, self.flow.netns or None, self.client)[0]
+        ):
             symptom = Symptom.TIMEOUT
         return self._branch(works=False, symptom=symptom)
 
     def _branch(self, *, works: bool | None, symptom: Symptom) -> Branch:
         traces = tuple(walk.trace() for walk in self.walks)
-        return Branch(1.0, (), traces, works, symptom, self.server, self.seen.src if self.seen is not None else None)
+        return Branch(
+            1.0, (), traces, works, symptom, self.server, self.seen.src if self.seen is not None else None
+        )
 
 
 def _mtu_of(walk: Walk) -> int:

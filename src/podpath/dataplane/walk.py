@@ -86,7 +86,7 @@ class Walk:
     error: str = ""
     """What the end of the way sends back to the sender: ``tcp-reset``, or an ICMP error as iptables names it."""
     at_socket: bool = False
-    """Whether the packet was handed to a socket, or to where one would be: its conntrack entry is left behind (nf_reset_ct)."""
+    """Whether a socket got the packet, or would have: its conntrack entry is left behind (nf_reset_ct)."""
     mss: int = 0
     """The MSS that rules on the way put into a SYN; 0 where none did."""
     rerouted: bool = False
@@ -125,7 +125,9 @@ class Walk:
         """Remember a step."""
         self.steps.append(Step(stage, text, origin, **more))  # type: ignore[arg-type]
 
-    def note_rule(self, stage: str, text: str, table: Table, chain: str, rule: Rule | None, **more: object) -> None:
+    def note_rule(
+        self, stage: str, text: str, table: Table, chain: str, rule: Rule | None, **more: object
+    ) -> None:
         """Remember a step that a rule decided."""
         origin = table.origin(rule) if rule is not None else table.chain_origin(table.chains[chain])
         ident = f"{table.backend}/{table.family}/{table.name}"
@@ -142,7 +144,9 @@ class Walk:
 
     def blind(self, stage: str, question: str, origin: Origin = NOWHERE) -> Outcome:
         """Sight ends: what happens is not known, and ``question`` would decide it."""
-        return self.end(Disposition.INSUFFICIENT_INFO, Symptom.UNKNOWN, Step(stage, question, origin, kind="unreadable"))
+        return self.end(
+            Disposition.INSUFFICIENT_INFO, Symptom.UNKNOWN, Step(stage, question, origin, kind="unreadable")
+        )
 
     def close_hop(self) -> None:
         """The packet leaves this namespace, or ends in it."""
@@ -189,5 +193,15 @@ class Walk:
     def trace(self) -> Trace:
         """What was walked."""
         if self.disposition is None:
-            self.end(Disposition.INSUFFICIENT_INFO, Symptom.UNKNOWN, Step("end", "the walk did not end", kind="unreadable"))
-        return Trace(self.leg, tuple(self.hops), self.disposition or Disposition.INSUFFICIENT_INFO, self.packet, self.netns.id)
+            self.end(
+                Disposition.INSUFFICIENT_INFO,
+                Symptom.UNKNOWN,
+                Step("end", "the walk did not end", kind="unreadable"),
+            )
+        return Trace(
+            self.leg,
+            tuple(self.hops),
+            self.disposition or Disposition.INSUFFICIENT_INFO,
+            self.packet,
+            self.netns.id,
+        )

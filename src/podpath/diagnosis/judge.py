@@ -50,8 +50,10 @@ def breaks(promise: Promise, branch: Branch) -> bool:
 
 
 def _proxied(branch: Branch) -> bool:
-    """Whether rules in a Pod's own namespace led the flow to a program there (a mesh's sidecar): what that does with
-    it is not in any state."""
+    """Whether rules in a Pod's own namespace led the flow to a program there (a mesh's sidecar).
+
+    What that program does with it is in no state.
+    """
     if branch.works is False:
         return False
     return any(

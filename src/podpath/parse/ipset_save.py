@@ -80,9 +80,11 @@ def _line(words_: Sequence[str], origin: Origin, sets: dict[str, _Growing]) -> s
     command, name, what, *rest = (*words_, "", "", "")[: max(3, len(words_))]
     if command in CREATE and what:
         return _create(name, what, rest, origin, sets)
+    growing = sets.get(name)
+    if command in ADD and not what and growing is not None:
+        growing.unknown = growing.unknown or "the line of an element is cut off"
     if command not in ADD or not what:
         return "no line that ipset save prints"
-    growing = sets.get(name)
     if growing is None:
         return f"set {name} is not created before"
     try:

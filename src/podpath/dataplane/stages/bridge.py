@@ -19,7 +19,9 @@ NO_PORT = BridgePort(hairpin=None, isolated=None)
 
 def netfilter_switch(walk: Walk, bridge: Link) -> tuple[bool | None, Origin]:
     """Whether bridged packets pass iptables here: the sysctl or the bridge's own switch; an absent sysctl is off."""
-    own = bridge.bridge is not None and (bridge.bridge.nf_call_iptables if walk.v4 else bridge.bridge.nf_call_ip6tables)
+    own = bridge.bridge is not None and (
+        bridge.bridge.nf_call_iptables if walk.v4 else bridge.bridge.nf_call_ip6tables
+    )
     if own:
         return True, bridge.origin
     sysctls = walk.netns.sysctls
@@ -37,7 +39,14 @@ def bridge_in(walk: Walk) -> Outcome:
     walk.sender_port = port.name
     settings = port.port or NO_PORT
     if not bridge.up:
-        step = Step("bridge", f"{bridge.name} is down", bridge.origin, kind="link-down", dev=bridge.name, packet=walk.packet)
+        step = Step(
+            "bridge",
+            f"{bridge.name} is down",
+            bridge.origin,
+            kind="link-down",
+            dev=bridge.name,
+            packet=walk.packet,
+        )
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
     if settings.state != "forwarding":
         return _port_stops(walk, port, f"the port is {settings.state}", "state")
@@ -48,7 +57,13 @@ def bridge_in(walk: Walk) -> Outcome:
     if active is None:
         active = walk.decider.unknown("is bridge-nf-call-iptables 0 here (sysctl was not collected)") == 0
     if not active:
-        walk.note("bridge", f"{bridge.name}: iptables does not see bridged packets", origin, dev=bridge.name, key="bridge-nf-call-iptables")
+        walk.note(
+            "bridge",
+            f"{bridge.name}: iptables does not see bridged packets",
+            origin,
+            dev=bridge.name,
+            key="bridge-nf-call-iptables",
+        )
         return Outcome.NEXT
     walk.phys_in = port.name
     before = walk.packet
@@ -62,8 +77,10 @@ def bridge_in(walk: Walk) -> Outcome:
 
 
 def _readdress(walk: Walk, bridge: Link) -> Outcome:
-    """A translated destination: on the same bridge the frame is re-addressed and stays in it, else it goes up to be
-    routed (br_nf_pre_routing_finish)."""
+    """Where a frame with a translated destination goes (br_nf_pre_routing_finish).
+
+    On the same bridge it is re-addressed and stays in it, else it goes up to be routed.
+    """
     result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=walk.packet.src, iif=bridge.name))
     hop = result.hops[0] if result.type == "unicast" and result.hops else None
     if hop is None or hop.dev != bridge.name or (walk.v4 and (forwarding_off(walk) or source_check(walk))):
@@ -87,7 +104,9 @@ def bridge_decide(walk: Walk) -> Outcome:
 
 
 def _own_mac(walk: Walk, bridge: Link) -> bool:
-    return any(link.mac == walk.dst_mac and link.master == bridge.name for link in (walk.netns.links or {}).values())
+    return any(
+        link.mac == walk.dst_mac and link.master == bridge.name for link in (walk.netns.links or {}).values()
+    )
 
 
 def bridge_send(walk: Walk) -> Outcome:
@@ -101,7 +120,15 @@ def _out_port(walk: Walk, bridge: Link) -> Outcome:
     port = find_port(walk, bridge)
     if port is None:
         text = f"no port of {bridge.name} leads to {walk.dst_mac}"
-        step = Step("bridge", text, bridge.origin, kind="neighbor-wrong", dev=bridge.name, key=walk.dst_mac, packet=walk.packet)
+        step = Step(
+            "bridge",
+            text,
+            bridge.origin,
+            kind="neighbor-wrong",
+            dev=bridge.name,
+            key=walk.dst_mac,
+            packet=walk.packet,
+        )
         return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
     stopped = _may_pass(walk, port)
     if stopped is not None:
@@ -134,7 +161,14 @@ def find_port(walk: Walk, bridge: Link) -> Link | None:
             link = (other.links or {}).get(peer[1])
             if link is not None and link.mac == walk.dst_mac:
                 return port
-    learned = next((e for e in walk.netns.fdb or () if e.mac == walk.dst_mac and e.master == bridge.name and e.state != "permanent"), None)
+    learned = next(
+        (
+            e
+            for e in walk.netns.fdb or ()
+            if e.mac == walk.dst_mac and e.master == bridge.name and e.state != "permanent"
+        ),
+        None,
+    )
     if learned is not None and learned.dev in links:
         return links[learned.dev]
     return next((port for port in ports if is_wire(walk.network, walk.netns, port)), None)
@@ -146,7 +180,9 @@ def _may_pass(walk: Walk, port: Link) -> Outcome | None:
     sender = (walk.netns.links or {}).get(walk.sender_port)
     sender_settings = sender.port or NO_PORT if sender is not None else None
     if not port.up or not port.carrier:
-        step = Step("bridge", f"{port.name} is down", port.origin, kind="link-down", dev=port.name, packet=walk.packet)
+        step = Step(
+            "bridge", f"{port.name} is down", port.origin, kind="link-down", dev=port.name, packet=walk.packet
+        )
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
     if settings.state != "forwarding":
         return _port_stops(walk, port, f"the port is {settings.state}", "state")
@@ -154,19 +190,31 @@ def _may_pass(walk: Walk, port: Link) -> Outcome | None:
         if sender.name == port.name and not settings.hairpin:
             if settings.hairpin is None:
                 return walk.blind("bridge", f"whether hairpin is on for {port.name}", port.origin)
-            return _port_stops(walk, port, "the frame would leave by the port it came in by, and hairpin is off", "hairpin")
+            return _port_stops(
+                walk, port, "the frame would leave by the port it came in by, and hairpin is off", "hairpin"
+            )
         if settings.isolated and sender_settings.isolated:
             return _port_stops(walk, port, f"{sender.name} and {port.name} are both isolated", "isolated")
         bridge = (walk.netns.links or {}).get(port.master)
-        if bridge is not None and bridge.bridge is not None and bridge.bridge.vlan_filtering:
-            if settings.vlans and sender_settings.pvid not in settings.vlans:
-                return _port_stops(walk, port, f"VLAN {sender_settings.pvid} is not allowed on {port.name}", "vlan")
+        filtering = bridge is not None and bridge.bridge is not None and bridge.bridge.vlan_filtering
+        if filtering and settings.vlans and sender_settings.pvid not in settings.vlans:
+            return _port_stops(
+                walk, port, f"VLAN {sender_settings.pvid} is not allowed on {port.name}", "vlan"
+            )
     return None
 
 
 def _port_stops(walk: Walk, port: Link, text: str, key: str) -> Outcome:
     origin = port.port.origin if port.port is not None and port.port.origin.file else port.origin
-    step = Step("bridge", f"{port.name}: {text}", origin, kind="bridge-port", dev=port.name, key=key, packet=walk.packet)
+    step = Step(
+        "bridge",
+        f"{port.name}: {text}",
+        origin,
+        kind="bridge-port",
+        dev=port.name,
+        key=key,
+        packet=walk.packet,
+    )
     return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
 
 
@@ -178,10 +226,14 @@ def port_send(walk: Walk) -> Outcome:
         step = Step("bridge", text, port.origin, kind="too-big-silent", dev=port.name, packet=walk.packet)
         return walk.end(Disposition.TOO_BIG, Symptom.HANGS, step)
     program = walk.netns.tc_devices.get(port.name)
-    if program and walk.decider.unknown(f"what {program} on {port.name} of {walk.netns.folder} does to what goes out"):
+    if program and walk.decider.unknown(
+        f"what {program} on {port.name} of {walk.netns.folder} does to what goes out"
+    ):
         return walk.blind("tc", f"what {program} on {port.name} does", walk.netns.source("tc-filter"))
     if (walk.netns.id, port.name) in walk.network.peers:
         return Outcome.CABLE
     if is_wire(walk.network, walk.netns, port):
         return Outcome.WIRE
-    return walk.blind("device", f"what is at the other end of {port.name} of {walk.netns.folder}", port.origin)
+    return walk.blind(
+        "device", f"what is at the other end of {port.name} of {walk.netns.folder}", port.origin
+    )

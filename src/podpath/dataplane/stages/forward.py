@@ -22,7 +22,9 @@ def forward(walk: Walk) -> Outcome:
     """What is tested before FORWARD: TTL and size."""
     packet = walk.packet
     if packet.ttl <= 1:
-        step = Step("forward", "the TTL has run out: the packet goes in a circle", kind="ttl-expired", packet=packet)
+        step = Step(
+            "forward", "the TTL has run out: the packet goes in a circle", kind="ttl-expired", packet=packet
+        )
         walk.error = TTL
         return walk.end(Disposition.LOOP, heard(TTL, packet), step)
     mtu = path_mtu(walk)

@@ -30,16 +30,24 @@ def deliver(walk: Walk) -> Outcome:
     where = f"{endpoint_text(packet.dst, packet.dport)}/{protocol_name(packet.protocol)}"
     if sockets is None:
         walk.server = (walk.netns.id, packet.dst, packet.dport)
-        return walk.blind("socket", f"whether anything listens on {where} in {walk.netns.folder}: its sockets were not collected")
+        return walk.blind(
+            "socket",
+            f"whether anything listens on {where} in {walk.netns.folder}: its sockets were not collected",
+        )
     listener = find_listener(sockets, walk)
     if listener is None:
         return _nobody(walk, sockets, where)
     walk.server = (walk.netns.id, packet.dst, packet.dport)
     if listener.state == "LISTEN" and listener.recv_q > listener.send_q:
-        text = f"the accept queue of {where} is full ({listener.recv_q} of {listener.send_q}): new connections are dropped"
+        text = f"the accept queue of {where} is full ({listener.recv_q} of {listener.send_q}): new ones are dropped"
         step = Step("socket", text, listener.origin, kind="queue-full", packet=packet)
         return walk.end(Disposition.SOCKET_FULL, Symptom.TIMEOUT, step)
-    walk.note("socket", f"{where} is open" + (f" ({listener.process})" if listener.process else ""), listener.origin, packet=packet)
+    walk.note(
+        "socket",
+        f"{where} is open" + (f" ({listener.process})" if listener.process else ""),
+        listener.origin,
+        packet=packet,
+    )
     return walk.end(Disposition.ACCEPTED, Symptom.NONE)
 
 
@@ -48,7 +56,11 @@ def find_listener(sockets: tuple[Socket, ...], walk: Walk) -> Socket | None:
     packet = walk.packet
     best: tuple[int, Socket] | None = None
     for socket in sockets:
-        if socket.protocol != packet.protocol or socket.port != packet.dport or socket.state not in LISTENING.get(packet.protocol, ()):
+        if (
+            socket.protocol != packet.protocol
+            or socket.port != packet.dport
+            or socket.state not in LISTENING.get(packet.protocol, ())
+        ):
             continue
         if not (socket.v4 if packet.v4 else socket.v6) or socket.local not in (None, packet.dst):
             continue
@@ -63,7 +75,13 @@ def find_listener(sockets: tuple[Socket, ...], walk: Walk) -> Socket | None:
 def _nobody(walk: Walk, sockets: tuple[Socket, ...], where: str) -> Outcome:
     packet = walk.packet
     walk.error = RESET if packet.protocol == TCP else "icmp-port-unreachable"
-    same_port = [s for s in sockets if s.port == packet.dport and s.protocol == packet.protocol and s.state in LISTENING.get(packet.protocol, ())]
+    same_port = [
+        s
+        for s in sockets
+        if s.port == packet.dport
+        and s.protocol == packet.protocol
+        and s.state in LISTENING.get(packet.protocol, ())
+    ]
     kind = "listener-elsewhere" if same_port else "no-listener"
     origin = same_port[0].origin if same_port else walk.netns.source("ss", f"no socket on {where}")
     text = f"nothing listens on {where}"
@@ -84,7 +102,9 @@ def _decapsulate(walk: Walk) -> Outcome:
         return _refused(walk, candidates)
     link = fitting[0]
     if not link.up:
-        step = Step("vxlan", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=packet)
+        step = Step(
+            "vxlan", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=packet
+        )
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
     walk.note("vxlan", f"unwrapped by {link.name}", link.origin, dev=link.name)
     walk.reenter(link.name)
@@ -107,15 +127,19 @@ def _listens(link: Link, packet: Packet) -> bool:
 
 def _refused(walk: Walk, candidates: list[Link]) -> Outcome:
     packet = walk.packet
-    others = [link for link in (walk.netns.links or {}).values() if link.vxlan is not None]
-    shown = (candidates or others or [None])[0]
     sent = walk.vni or 0
-    if candidates and shown is not None and shown.vxlan is not None:
-        text = f"no vxlan device with id {sent} here: {shown.name} has id {shown.vxlan.vni}"
-    elif shown is not None and shown.vxlan is not None:
-        text = f"no vxlan device on port {packet.dport} here: {shown.name} uses {shown.vxlan.port}"
-    else:
+    shown = next(
+        (link for link in (*candidates, *(walk.netns.links or {}).values()) if link.vxlan is not None), None
+    )
+    vxlan = shown.vxlan if shown is not None else None
+    if shown is None or vxlan is None:
         text = f"no vxlan device here takes id {sent} on port {packet.dport}"
-    origin = shown.origin if shown is not None else walk.netns.source("ip-link.json", "no vxlan device")
+        origin = walk.netns.source("ip-link.json", "no vxlan device")
+    elif candidates:
+        text = f"no vxlan device with id {sent} here: {shown.name} has id {vxlan.vni}"
+        origin = shown.origin
+    else:
+        text = f"no vxlan device on port {packet.dport} here: {shown.name} uses {vxlan.port}"
+        origin = shown.origin
     step = Step("vxlan", text, origin, kind="tunnel-refused", key=str(sent), packet=packet)
     return walk.end(Disposition.NO_LISTENER, Symptom.TIMEOUT, step)

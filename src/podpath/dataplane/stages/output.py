@@ -24,7 +24,9 @@ def fib_key(walk: Walk, *, src: int, iif: str) -> FibKey:
     """The look-up for the packet at hand."""
     packet = walk.packet
     uid = packet.uid if iif == "lo" else 0  # what is forwarded counts as root's (ip_route_input_rcu)
-    return FibKey(packet.dst, src, iif, "", packet.mark, packet.tos, packet.protocol, packet.sport, packet.dport, uid)
+    return FibKey(
+        packet.dst, src, iif, "", packet.mark, packet.tos, packet.protocol, packet.sport, packet.dport, uid
+    )
 
 
 def pick_hop(walk: Walk, result: FibResult) -> NextHop | None:
@@ -34,16 +36,24 @@ def pick_hop(walk: Walk, result: FibResult) -> NextHop | None:
     if len(result.hops) == 1:
         return result.hops[0]
     ends = sorted((walk.packet.src, walk.packet.dst))
-    return result.hops[walk.decider.random([hop.weight for hop in result.hops], "multipath", key=(walk.netns.id, *ends, result.hops))]
+    return result.hops[
+        walk.decider.random(
+            [hop.weight for hop in result.hops], "multipath", key=(walk.netns.id, *ends, result.hops)
+        )
+    ]
 
 
 def route_text(result: FibResult) -> str:
     """A route in one line."""
-    return f"route {result.route.origin.text or result.route.dst}" if result.route is not None else f"route: {result.type}"
+    return (
+        f"route {result.route.origin.text or result.route.dst}"
+        if result.route is not None
+        else f"route: {result.type}"
+    )
 
 
 def route_output(walk: Walk) -> Outcome:
-    """Look up the way out and the source address; who connects looks up once more with the source (ip_route_connect)."""
+    """Look up the way out and the source; who connects looks up once more with the source (ip_route_connect)."""
     if (walk.netns.routes if walk.v4 else walk.netns.routes6) is None:
         return walk.blind("route", f"the routes of {walk.netns.folder} were not collected")
     source = walk.packet.src
@@ -54,12 +64,25 @@ def route_output(walk: Walk) -> Outcome:
     if source == UNSPECIFIED:
         chosen = _source(walk, result)
         if chosen is None and walk.netns.addresses is None:
-            return walk.blind("route", f"which address {walk.oif} has: the addresses of {walk.netns.folder} were not collected")
+            return walk.blind(
+                "route",
+                f"which address {walk.oif} has: the addresses of {walk.netns.folder} were not collected",
+            )
         if chosen is None:
-            step = Step("route", f"no source address for {format_addr(walk.packet.dst)} on {walk.oif}", result.origin, kind="no-route")
+            step = Step(
+                "route",
+                f"no source address for {format_addr(walk.packet.dst)} on {walk.oif}",
+                result.origin,
+                kind="no-route",
+            )
             return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
         walk.change(src=chosen)
-        if walk.v4 and walk.packet.protocol in (TCP, UDP) and walk.inner is None and not fib_of(walk.netns, v4=True).simple:
+        if (
+            walk.v4
+            and walk.packet.protocol in (TCP, UDP)
+            and walk.inner is None
+            and not fib_of(walk.netns, v4=True).simple
+        ):
             result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=chosen, iif="lo"))
             outcome = _take(walk, result)
             if outcome is not Outcome.NEXT:
@@ -83,14 +106,28 @@ def _take(walk: Walk, result: FibResult) -> Outcome:
             walk.hop, walk.oif = None, "lo"
             return Outcome.NEXT
         case "none":
-            step = Step("route", f"no route to {dst}", walk.netns.source("ip-route.json"), kind="no-route", packet=walk.packet)
+            step = Step(
+                "route",
+                f"no route to {dst}",
+                walk.netns.source("ip-route.json"),
+                kind="no-route",
+                packet=walk.packet,
+            )
             return walk.end(Disposition.NO_ROUTE, Symptom.NET_UNREACHABLE, step)
         case "unknown":
             return walk.blind("route", result.question, result.origin)
         case "broadcast" | "multicast":
-            step = Step("route", f"{dst} is a {result.type} address", result.origin, kind="wrong-route", packet=walk.packet)
+            step = Step(
+                "route",
+                f"{dst} is a {result.type} address",
+                result.origin,
+                kind="wrong-route",
+                packet=walk.packet,
+            )
             return walk.end(Disposition.MISDELIVERED, Symptom.ACCESS, step)
-    step = Step("route", f"{result.type} route for {dst}", result.origin, kind="null-route", packet=walk.packet)
+    step = Step(
+        "route", f"{result.type} route for {dst}", result.origin, kind="null-route", packet=walk.packet
+    )
     symptom = NULL_SYMPTOMS_LOCAL.get(result.type, Symptom.TIMEOUT)
     if result.route is None and result.type == "unreachable":
         symptom = Symptom.NET_UNREACHABLE  # of a rule: fib4_rule_action
@@ -121,13 +158,17 @@ def output_hook(walk: Walk) -> Outcome:
     if outcome is Outcome.END:
         return outcome
     after = walk.packet
-    if not walk.rerouted or (before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple):
+    if not walk.rerouted or (
+        before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple
+    ):
         return Outcome.NEXT
     result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=after.src, iif="lo"))
     outcome = _take(walk, result)
     if outcome is not Outcome.NEXT:
         if after.protocol == TCP:
-            walk.symptom = Symptom.TIMEOUT  # its timers take no notice of a SYN that could not be sent (tcp_connect)
+            walk.symptom = (
+                Symptom.TIMEOUT
+            )  # its timers take no notice of a SYN that could not be sent (tcp_connect)
         return outcome
     if walk.v4 and is_loopback(after.src) and walk.oif != "lo" and not _localnet_allowed(walk, walk.oif):
         step = Step(
@@ -145,7 +186,9 @@ def output_hook(walk: Walk) -> Outcome:
 
 def _localnet_allowed(walk: Walk, dev: str) -> bool:
     sysctls = walk.netns.sysctls
-    return sysctls is not None and bool((sysctls.conf("all", "route_localnet") or 0) or (sysctls.conf(dev, "route_localnet") or 0))
+    return sysctls is not None and bool(
+        (sysctls.conf("all", "route_localnet") or 0) or (sysctls.conf(dev, "route_localnet") or 0)
+    )
 
 
 def _origin(walk: Walk, key: str) -> Origin:

@@ -17,7 +17,7 @@ from podpath.model.trace import Disposition, Step, Symptom
 NULL_ROUTES = ("blackhole", "unreachable", "prohibit")
 NULL_ERRORS = {"unreachable": "icmp-host-unreachable", "prohibit": "icmp-admin-prohibited"}
 NULL_ERRORS_V6 = {"unreachable": "icmp6-no-route", "prohibit": "icmp6-adm-prohibited"}
-"""What a forwarded sender is told of a null route (ip_error; ip6_pkt_discard, ip6_pkt_prohibit); nothing of a blackhole."""
+"""What a forwarded sender is told of a null route (ip_error; ip6_pkt_discard); nothing of a blackhole."""
 
 
 def sysctl_origin(walk: Walk, key: str) -> Origin:
@@ -33,8 +33,10 @@ def conf_or(walk: Walk, dev: str, name: str, default: int = 0) -> int:
 
 
 def segmented_late(packet: Packet) -> bool:
-    """Whether a sender leaves it to the last device to cut its data: within a machine such packets of any size pass
-    (is_skb_forwardable, skb_is_gso)."""
+    """Whether a sender leaves it to the last device to cut its data (is_skb_forwardable, skb_is_gso).
+
+    Within a machine such packets of any size pass.
+    """
     return packet.protocol == TCP
 
 
@@ -47,14 +49,23 @@ def receive(walk: Walk) -> Outcome:
     if link is None:
         return walk.blind("device", f"device {walk.iif} is not in {walk.netns.folder}")
     if not link.up:
-        step = Step("device", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=walk.packet)
+        step = Step(
+            "device", f"{link.name} is down", link.origin, kind="link-down", dev=link.name, packet=walk.packet
+        )
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
-    if walk.packet.length > link.mtu and link.kind == "veth" and not segmented_late(walk.packet) and walk.inner is None:
+    if (
+        walk.packet.length > link.mtu
+        and link.kind == "veth"
+        and not segmented_late(walk.packet)
+        and walk.inner is None
+    ):
         text = f"{link.name} takes no frame of {walk.packet.length} bytes: its MTU is {link.mtu}"
         step = Step("device", text, link.origin, kind="too-big-silent", dev=link.name, packet=walk.packet)
         return walk.end(Disposition.TOO_BIG, Symptom.HANGS, step)
     program = walk.netns.tc_devices.get(link.name)
-    if program and walk.decider.unknown(f"what {program} on {link.name} of {walk.netns.folder} does to what comes in"):
+    if program and walk.decider.unknown(
+        f"what {program} on {link.name} of {walk.netns.folder} does to what comes in"
+    ):
         return walk.blind("tc", f"what {program} on {link.name} does", walk.netns.source("tc-filter"))
     if link.master:
         master = links.get(link.master)
@@ -70,7 +81,15 @@ def prerouting(walk: Walk) -> Outcome:
     link = (walk.netns.links or {}).get(walk.iif)
     if walk.dst_mac and link is not None and link.mac and walk.dst_mac != link.mac and not walk.looped:
         text = f"the frame is for {walk.dst_mac}, but {link.name} is {link.mac}"
-        step = Step("device", text, link.origin, kind="neighbor-wrong", dev=link.name, key=walk.dst_mac, packet=walk.packet)
+        step = Step(
+            "device",
+            text,
+            link.origin,
+            kind="neighbor-wrong",
+            dev=link.name,
+            key=walk.dst_mac,
+            packet=walk.packet,
+        )
         return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
     walk.dst_mac = ""
     if walk.pre_done:
@@ -107,7 +126,13 @@ def route_input(walk: Walk) -> Outcome:
     if closed is not None:
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, closed)
     if result.type == "none":
-        step = Step("route", f"no route to {dst}", walk.netns.source("ip-route.json"), kind="no-route", packet=walk.packet)
+        step = Step(
+            "route",
+            f"no route to {dst}",
+            walk.netns.source("ip-route.json"),
+            kind="no-route",
+            packet=walk.packet,
+        )
         walk.error = "icmp-net-unreachable"
         return walk.end(Disposition.NO_ROUTE, heard(walk.error, walk.packet), step)
     if result.type != "unicast":
@@ -116,7 +141,9 @@ def route_input(walk: Walk) -> Outcome:
         walk.error = (NULL_ERRORS if walk.v4 else NULL_ERRORS_V6).get(result.type, "")
         if result.route is None and walk.error == "icmp-host-unreachable":
             walk.error = "icmp-net-unreachable"  # of a rule: fib4_rule_action
-        return walk.end(Disposition.NULL_ROUTED, heard(walk.error, walk.packet) if walk.error else Symptom.TIMEOUT, step)
+        return walk.end(
+            Disposition.NULL_ROUTED, heard(walk.error, walk.packet) if walk.error else Symptom.TIMEOUT, step
+        )
     wrong = source_check(walk)
     if wrong is not None:
         return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, wrong)
@@ -131,7 +158,12 @@ def _martian(walk: Walk) -> Step | None:
     packet = walk.packet
     key = conf_key(walk.iif, "route_localnet")
     localnet = conf_or(walk, "all", "route_localnet") or conf_or(walk, walk.iif, "route_localnet")
-    if packet.src in MULTICAST_V4 or packet.src == BROADCAST_V4 or packet.src in THIS_NETWORK_V4 or packet.dst in THIS_NETWORK_V4:
+    if (
+        packet.src in MULTICAST_V4
+        or packet.src == BROADCAST_V4
+        or packet.src in THIS_NETWORK_V4
+        or packet.dst in THIS_NETWORK_V4
+    ):
         text = f"{format_addr(packet.src)} -> {format_addr(packet.dst)} cannot come from a wire"
         return Step("route", text, walk.netns.source("ip-route.json"), kind="martian", packet=packet)
     if (packet.src in LOOPBACK_V4 or packet.dst in LOOPBACK_V4) and not localnet and walk.iif != "lo":
@@ -159,17 +191,28 @@ def forwarding_off(walk: Walk) -> Step | None:
     if walk.v4 and sysctls.number("net.ipv4.ip_forward") == 0:
         key = "net.ipv4.ip_forward"
     text = f"not forwarded: {key} is 0"
-    return Step("route", text, sysctls.origin(key), kind="forwarding-off", key=key, dev=walk.iif, packet=walk.packet)
+    return Step(
+        "route", text, sysctls.origin(key), kind="forwarding-off", key=key, dev=walk.iif, packet=walk.packet
+    )
 
 
 def source_check(walk: Walk) -> Step | None:
+    """The step that refuses a packet's source; None when it may pass. IPv6 has no such check."""
     if not walk.v4:
         return None
     packet = walk.packet
     problem = source_problem(walk.netns, walk.iif, packet.src, packet.dst, mark=packet.mark, tos=packet.tos)
     if problem is None:
         return None
-    return Step("source check", problem.text, problem.origin, kind=problem.kind, key=problem.key, dev=walk.iif, packet=packet)
+    return Step(
+        "source check",
+        problem.text,
+        problem.origin,
+        kind=problem.kind,
+        key=problem.key,
+        dev=walk.iif,
+        packet=packet,
+    )
 
 
 def input_hook(walk: Walk) -> Outcome:

@@ -32,7 +32,14 @@ def transmit(walk: Walk) -> Outcome:
         return walk.blind("device", f"device {walk.oif} is not in {walk.netns.folder}")
     if not link.up or not link.carrier:
         state = "down" if not link.up else "without carrier"
-        step = Step("device", f"{link.name} is {state}", link.origin, kind="link-down", dev=link.name, packet=walk.packet)
+        step = Step(
+            "device",
+            f"{link.name} is {state}",
+            link.origin,
+            kind="link-down",
+            dev=link.name,
+            packet=walk.packet,
+        )
         symptom = Symptom.TIMEOUT
         if link.up and not walk.local_out:
             walk.error = "icmp-host-unreachable"  # nobody answers there
@@ -41,7 +48,9 @@ def transmit(walk: Walk) -> Outcome:
             symptom = Symptom.HOST_UNREACHABLE
         return walk.end(Disposition.NOT_FORWARDED, symptom, step)
     program = walk.netns.tc_devices.get(link.name)
-    if program and walk.decider.unknown(f"what {program} on {link.name} of {walk.netns.folder} does to what goes out"):
+    if program and walk.decider.unknown(
+        f"what {program} on {link.name} of {walk.netns.folder} does to what goes out"
+    ):
         return walk.blind("tc", f"what {program} on {link.name} does", walk.netns.source("tc-filter"))
     next_ip = walk.hop.gateway if walk.hop is not None and walk.hop.gateway is not None else walk.packet.dst
     if link.vxlan is not None:
@@ -53,14 +62,24 @@ def transmit(walk: Walk) -> Outcome:
     if is_wire(walk.network, walk.netns, link):
         return _resolve_segment(walk, link, next_ip, Outcome.WIRE)
     if link.kind == "dummy":
-        step = Step("device", f"{link.name} is a dummy device: what it sends is gone", link.origin, kind="wrong-route", dev=link.name)
+        step = Step(
+            "device",
+            f"{link.name} is a dummy device: what it sends is gone",
+            link.origin,
+            kind="wrong-route",
+            dev=link.name,
+        )
         return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
     what = f"what device {link.name} ({link.kind or 'unknown kind'}) does with the packet"
-    return walk.blind("device", what + ("" if walk.netns.is_host else ": its other end was not collected"), link.origin)
+    return walk.blind(
+        "device", what + ("" if walk.netns.is_host else ": its other end was not collected"), link.origin
+    )
 
 
 def _entry(walk: Walk, dev: str, target: int) -> Neighbor | None:
-    return next((n for n in walk.netns.neighbors or () if n.dst == target and n.dev == dev and not n.proxy), None)
+    return next(
+        (n for n in walk.netns.neighbors or () if n.dst == target and n.dev == dev and not n.proxy), None
+    )
 
 
 def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> Outcome:
@@ -72,7 +91,12 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
         return outcome
     if entry is not None and entry.static:
         walk.dst_mac = entry.lladdr
-        walk.note("neighbor", entry.origin.text or f"{format_addr(target)} is {entry.lladdr}", entry.origin, key=format_addr(target))
+        walk.note(
+            "neighbor",
+            entry.origin.text or f"{format_addr(target)} is {entry.lladdr}",
+            entry.origin,
+            key=format_addr(target),
+        )
         if outcome is Outcome.WIRE:
             # the switch floods what no node has, and the owner of the address finds that the frame is not for it
             walk.receiver = _by_mac(walk, entry.lladdr) or wire_answerer(walk.network, walk.netns, target)
@@ -89,13 +113,19 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
     return _unresolved(walk, link, target, entry)
 
 
-def _found(walk: Walk, link: Link, station: Station, target: int, entry: Neighbor | None, outcome: Outcome) -> Outcome:
+def _found(
+    walk: Walk, link: Link, station: Station, target: int, entry: Neighbor | None, outcome: Outcome
+) -> Outcome:
     """Somebody would answer: in IPv6 the question and the answer may still be dropped, unless the answer is known."""
     known = entry is not None and entry.lladdr and entry.state not in ("FAILED", "INCOMPLETE")
     if not is_v4(target) and not known:
         stopped = discovery_stopped(walk, link, station, target, _asker(walk, link, target))
         if stopped is not None:
-            walk.steps.append(msgspec.structs.replace(stopped, text=f"the search for {format_addr(target)} is {stopped.text}"))
+            walk.steps.append(
+                msgspec.structs.replace(
+                    stopped, text=f"the search for {format_addr(target)} is {stopped.text}"
+                )
+            )
             return _unresolved(walk, link, target, entry)
     walk.dst_mac = _mac_of(station)
     return outcome
@@ -117,7 +147,8 @@ def resolve_on_bridge(walk: Walk, bridge: Link, target: int) -> Outcome:
 
 def _has_uplink(walk: Walk, link: Link) -> bool:
     return link.kind == "bridge" and any(
-        port.master == link.name and is_wire(walk.network, walk.netns, port) for port in (walk.netns.links or {}).values()
+        port.master == link.name and is_wire(walk.network, walk.netns, port)
+        for port in (walk.netns.links or {}).values()
     )
 
 
@@ -141,13 +172,28 @@ def _mac_of(station: Station) -> str:
 
 
 def _by_mac(walk: Walk, mac: str) -> Station | None:
-    return next((s for s in wires(walk.network) if s.netns is not walk.netns and mac in (s.link.mac, _mac_of(s))), None)
+    return next(
+        (s for s in wires(walk.network) if s.netns is not walk.netns and mac in (s.link.mac, _mac_of(s))),
+        None,
+    )
 
 
 def _unresolved(walk: Walk, link: Link, target: int, entry: Neighbor | None) -> Outcome:
-    origin = entry.origin if entry is not None else walk.netns.source("ip-neigh.json", f"no entry for {format_addr(target)} on {link.name}")
+    origin = (
+        entry.origin
+        if entry is not None
+        else walk.netns.source("ip-neigh.json", f"no entry for {format_addr(target)} on {link.name}")
+    )
     text = f"nobody on {link.name} answers for {format_addr(target)}"
-    step = Step("neighbor", text, origin, kind="neighbor-unresolved", dev=link.name, key=format_addr(target), packet=walk.packet)
+    step = Step(
+        "neighbor",
+        text,
+        origin,
+        kind="neighbor-unresolved",
+        dev=link.name,
+        key=format_addr(target),
+        packet=walk.packet,
+    )
     if walk.local_out:
         return walk.end(Disposition.NEIGHBOR_UNREACHABLE, Symptom.HOST_UNREACHABLE, step)
     walk.error = "icmp-host-unreachable"  # arp_error_report, ipv4_link_failure
@@ -157,18 +203,27 @@ def _unresolved(walk: Walk, link: Link, target: int, entry: Neighbor | None) -> 
 def _resolve_vxlan(walk: Walk, link: Link, target: int) -> Outcome:
     """A vxlan device: the inner MAC from the neighbour table, the remote end from the forwarding database."""
     if link.vxlan is not None and link.vxlan.external:
-        return walk.blind("vxlan", f"where {link.name} sends this: it is in collect-metadata mode", link.origin)
+        return walk.blind(
+            "vxlan", f"where {link.name} sends this: it is in collect-metadata mode", link.origin
+        )
     entry = _entry(walk, link.name, target)
     if entry is not None and entry.lladdr and entry.state not in ("FAILED", "INCOMPLETE"):
         walk.dst_mac = entry.lladdr
-        walk.note("neighbor", entry.origin.text or f"{format_addr(target)} is {entry.lladdr}", entry.origin, key=format_addr(target))
+        walk.note(
+            "neighbor",
+            entry.origin.text or f"{format_addr(target)} is {entry.lladdr}",
+            entry.origin,
+            key=format_addr(target),
+        )
         return Outcome.TUNNEL
     for station in _tunnel_stations(walk, link):
         if answers(station, target, _asker(walk, link, target)):
             walk.dst_mac = station.link.mac
             return Outcome.TUNNEL
     if walk.netns.neighbors is None:
-        return walk.blind("neighbor", f"whom {link.name} knows: the neighbours of {walk.netns.folder} were not collected")
+        return walk.blind(
+            "neighbor", f"whom {link.name} knows: the neighbours of {walk.netns.folder} were not collected"
+        )
     outcome = _unresolved(walk, link, target, entry)
     walk.symptom = Symptom.TIMEOUT
     return outcome
@@ -176,7 +231,9 @@ def _resolve_vxlan(walk: Walk, link: Link, target: int) -> Outcome:
 
 def _tunnel_stations(walk: Walk, link: Link) -> list[Station]:
     """Whom a broadcast on a vxlan device reaches: the ends that default entries name."""
-    ends = {e.dst for e in walk.netns.fdb or () if e.dev == link.name and e.mac == EVERY_MAC and e.dst is not None}
+    ends = {
+        e.dst for e in walk.netns.fdb or () if e.dev == link.name and e.mac == EVERY_MAC and e.dst is not None
+    }
     if link.vxlan is not None and link.vxlan.remote is not None:
         ends.add(link.vxlan.remote)
     found = []
@@ -192,7 +249,7 @@ def _tunnel_stations(walk: Walk, link: Link) -> list[Station]:
 
 
 def encapsulate(walk: Walk) -> Outcome:
-    """Wrap the frame for a remote end; the outer packet is sent by this namespace, with the inner's mark (vxlan_xmit)."""
+    """Wrap the frame for a remote end; this namespace sends the outer packet, with the inner's mark (vxlan_xmit)."""
     link = (walk.netns.links or {})[walk.oif]
     vxlan = link.vxlan
     if vxlan is None:
@@ -201,14 +258,20 @@ def encapsulate(walk: Walk) -> Outcome:
     remote = entry.dst if entry is not None else vxlan.remote
     vni = entry.vni if entry is not None and entry.vni is not None else vxlan.vni
     if remote is None and walk.netns.fdb is None:
-        return walk.blind("vxlan", f"where {link.name} sends this: bridge fdb of {walk.netns.folder} was not collected")
+        return walk.blind(
+            "vxlan", f"where {link.name} sends this: bridge fdb of {walk.netns.folder} was not collected"
+        )
     if remote is None:
         origin = walk.netns.source("bridge-fdb.json", f"no entry for {walk.dst_mac} on {link.name}")
         text = f"{link.name} knows no remote end for {walk.dst_mac}: the packet is dropped"
-        step = Step("vxlan", text, origin, kind="tunnel-no-peer", dev=link.name, key=walk.dst_mac, packet=walk.packet)
+        step = Step(
+            "vxlan", text, origin, kind="tunnel-no-peer", dev=link.name, key=walk.dst_mac, packet=walk.packet
+        )
         return walk.end(Disposition.NOT_FORWARDED, Symptom.TIMEOUT, step)
     text = f"vxlan id {vni} to {format_addr(remote)}:{entry.port if entry is not None and entry.port else vxlan.port}"
-    walk.note("vxlan", text, entry.origin if entry is not None else link.origin, dev=link.name, key=walk.dst_mac)
+    walk.note(
+        "vxlan", text, entry.origin if entry is not None else link.origin, dev=link.name, key=walk.dst_mac
+    )
     inner = walk.packet
     walk.close_hop()
     walk.inner, walk.inner_mac, walk.tunnel, walk.vni = (inner, walk.netns.id), walk.dst_mac, link, vni

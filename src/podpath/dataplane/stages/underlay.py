@@ -1,4 +1,4 @@
-"""Between the nodes: what the bundle shows of it is the nodes' own devices; the rest carries what is addressed to a node."""
+"""Between the nodes: a bundle shows the nodes' own devices of it; the rest carries what is addressed to a node."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def wire(walk: Walk) -> Outcome:
         if receiver is not None and receiver.netns is walk.netns:
             receiver = None
         if receiver is not None:
-            walk.note("underlay", f"routed to {receiver.netns.node} ({format_addr(walk.packet.dst)})", dev=dev)
+            walk.note(
+                "underlay", f"routed to {receiver.netns.node} ({format_addr(walk.packet.dst)})", dev=dev
+            )
             walk.dst_mac = ""
     if receiver is None:
         unseen = _unseen_node(walk)
@@ -27,10 +29,23 @@ def wire(walk: Walk) -> Outcome:
             return walk.blind("underlay", f"what node {unseen} does with it: its state was not collected")
         if walk.inner is not None:
             text = f"the tunnel's packet goes to {format_addr(walk.packet.dst)}, which is no node's address"
-            step = Step("underlay", text, dev=dev, kind="tunnel-wrong-peer", key=format_addr(walk.packet.dst), packet=walk.packet)
+            step = Step(
+                "underlay",
+                text,
+                dev=dev,
+                kind="tunnel-wrong-peer",
+                key=format_addr(walk.packet.dst),
+                packet=walk.packet,
+            )
             return walk.end(Disposition.MISDELIVERED, Symptom.TIMEOUT, step)
         walk.exit_place = (walk.netns.id, dev)
-        step = Step("underlay", f"leaves by {dev} for {format_addr(walk.packet.dst)}", dev=dev, packet=walk.packet, key=_via(walk))
+        step = Step(
+            "underlay",
+            f"leaves by {dev} for {format_addr(walk.packet.dst)}",
+            dev=dev,
+            packet=walk.packet,
+            key=_via(walk),
+        )
         return walk.end(Disposition.EXITS_NETWORK, Symptom.NONE, step)
     walk.receiver = None
     walk.enter(receiver.netns, receiver.link.name)
