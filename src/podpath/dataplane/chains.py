@@ -213,18 +213,12 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
         case nl.SetMark(value=value, mask=mask):
             mark = (walk.packet.mark & ~mask & 0xFFFFFFFF) ^ value
             _set_mark(walk, mark, table, rule)
-            return None
         case nl.Noop(name=name) | nf.NftNoop(name=name):
             rewrite(name, rule.text, walk)
-            return None
         case nl.SetConnmark():
             _connmark(item, walk)
-            return None
-        case nl.Notrack() | nf.NftNotrack():
-            if isinstance(item, nl.Notrack):
-                return item
+        case nf.NftNotrack():
             walk.ct = UNTRACKED
-            return None
         case nf.NftVerdict(verdict=verdict, chain=chain):
             return verdict_target(verdict, chain)
         case nf.Vmap():
@@ -249,7 +243,9 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
             return _xt_statement(type_, name, rule, table, walk)
         case nf.UnknownStatement(text=text):
             return nl.UnknownTarget(text)
-    return item  # type: ignore[return-value]
+        case _:
+            return item  # type: ignore[return-value]
+    return None
 
 
 def _can_reject(how: str, text: str, walk: Walk) -> bool:

@@ -26,7 +26,7 @@ from podpath.dataplane.stages.output import route_output
 from podpath.dataplane.stages.underlay import deliver_by_address
 from podpath.dataplane.walk import Walk
 from podpath.model.addr import LINK_LOCAL_V4, format_addr
-from podpath.model.flow import EPHEMERAL_PORT, ICMP, ICMPV6, TCP, UDP, Flow, Packet
+from podpath.model.flow import EPHEMERAL_PORT, ICMP, ICMPV6, TCP, UDP, Flow, Packet, endpoint_text
 from podpath.model.network import Netns, Network
 from podpath.model.origin import NOWHERE
 from podpath.model.refs import NetnsId
