@@ -215,7 +215,7 @@ def _nft_matches(random: Random) -> list[tuple[float, Callable[[], str]]]:
     return [
         (0.25, lambda: f"ip saddr {no()}{random.choice(hosts + nets)}"),
         (0.3, lambda: f"ip daddr {no()}{random.choice((*hosts, *nets, '{ 10.2.0.2, 10.96.0.1 }', '10.2.0.1-10.2.0.9'))}"),
-        (0.3, lambda: f"tcp dport {no()}{random.choice(('80', '{ 80, 81 }', '80-9000', '> 100'))}"),
+        (0.3, lambda: f"tcp dport {random.choice(('80', '!= 80', '{ 80, 81 }', '!= { 80, 81 }', '80-9000', '!= 80-9000', '> 100'))}"),
         (0.1, lambda: f"udp dport {no()}{random.choice(('53', '{ 53, 5353 }'))}"),
         (0.1, lambda: f"th sport {random.choice(('80', '< 9000'))}"),
         (0.1, lambda: f"meta l4proto {no()}{random.choice(('tcp', 'udp', '{ tcp, udp }'))}"),

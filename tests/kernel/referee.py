@@ -159,8 +159,9 @@ def _same_symptom(branch: Branch, probe: Probe) -> bool:
         return True  # what a host or switch outside says of it no bundle shows
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
     slow = slow or branch.end.last.kind in ("link-down", "bridge-port")
+    slow = slow or branch.disposition is Disposition.REPLY_LOST
     unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT
-    return (slow and outcome in ("timeout", "no-host", "hangs")) or unheard
+    return (slow and outcome in ("timeout", "no-host", "hangs", "reset")) or unheard
 
 
 def _told(answer: Answer) -> str:

@@ -19,9 +19,8 @@ VXLAN, HOSTGW = "iptables-vxlan-healthy", "nftables-hostgw-healthy"
 def packed(name: str) -> tuple[tuple[str, bytes], ...]:
     """The files of a packed bundle."""
     with tarfile.open(CORPUS / f"{name}.tar.xz") as archive:
-        return tuple(
-            (m.name.removeprefix("./"), archive.extractfile(m).read()) for m in archive if m.isfile()
-        )
+        found = [(member.name, archive.extractfile(member)) for member in archive if member.isfile()]
+        return tuple((path.removeprefix("./"), file.read()) for path, file in found if file is not None)
 
 
 def bundle(name: str) -> Files:

@@ -169,12 +169,14 @@ def _difference(chains: LazyChains, model: _Model) -> _Difference | None:
     """What a table has otherwise; None when that is too much. Base chains are always its own: they have policies."""
     text, places, bases = chains.text, chains.places, chains.bases
     others, other_text = model.chains.places, model.chains.text
+    declared = chains.declared
+    other_declared = {name: text for name, text in model.chains.declared.items() if name not in bases}
     most = len(places) // DIFFERS + len(bases)
     own: list[str] = []
     pairs: list[tuple[int, int]] = []
     for name, place in places.items():
         other = others.get(name)
-        if other is None or len(place) != len(other) or name in bases:
+        if other is None or len(place) != len(other) or declared.get(name) != other_declared.get(name):
             own.append(name)
         elif (
             text[place[1] : place[2]] == other_text[other[1] : other[2]]

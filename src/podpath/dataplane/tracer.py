@@ -276,11 +276,11 @@ class _Question:
         mtus = (
             (self._device_mtu(ends[0], there), self._device_mtu(ends[1], back)) if self.flow.size else (0, 0)
         )
-        for sender, packet, own, told in (
-            (ends[0], there, mtus[0], self.mss[1] or mtus[1]),
-            (ends[1], back, mtus[1], self.mss[0] or mtus[0]),
+        for sender, packet, wanted, own, told in (
+            (ends[0], there, seen, mtus[0], self.mss[1] or mtus[1]),
+            (ends[1], back, _turned(client), mtus[1], self.mss[0] or mtus[0]),
         ):
-            failed = self._stream(sender, packet, self._most(packet, own, told))
+            failed = self._stream(sender, packet, wanted, self._most(packet, own, told))
             if failed is not None:
                 return failed
         return self._branch(works=True, symptom=Symptom.NONE)
@@ -305,8 +305,8 @@ class _Question:
         route_output(probe)
         return path_mtu(probe) if probe.oif else ETHERNET_MTU
 
-    def _stream(self, sender: NetnsId | None, packet: Packet, most: int) -> Branch | None:
-        """Full-size packets one way; the sender shrinks them when it is told (tcp_v4_mtu_reduced)."""
+    def _stream(self, sender: NetnsId | None, packet: Packet, wanted: Packet, most: int) -> Branch | None:
+        """Packets one way, to arrive as ``wanted``; the sender shrinks them when it is told (tcp_v4_mtu_reduced)."""
         size = most
         silence = Symptom.HANGS if self.flow.size else Symptom.TIMEOUT
         for _ in range(MOST_RESENDS):
@@ -319,7 +319,7 @@ class _Question:
                     return None
                 walk = self._arrive("data", station, sized)
             if walk.disposition in (Disposition.ACCEPTED, Disposition.EXITS_NETWORK):
-                return None
+                return self._as_wanted(walk, wanted, silence)
             if walk.disposition is Disposition.INSUFFICIENT_INFO:
                 return self._branch(works=None, symptom=Symptom.UNKNOWN)
             if not walk.too_big or walk.too_big >= size:
@@ -330,6 +330,15 @@ class _Question:
                 error.retag("too-big-silent", "the ICMP error that tells the sender the MTU never reaches it")
                 return self._branch(works=False, symptom=silence)
             size = walk.too_big
+        return self._branch(works=False, symptom=silence)
+
+    def _as_wanted(self, walk: Walk, wanted: Packet, silence: Symptom) -> Branch | None:
+        """None when data arrived as the connection's: what conntrack picked up in the middle may be translated anew."""
+        got = walk.packet
+        if _ends_of(got) == _ends_of(wanted):
+            return None
+        where = f"{format_addr(got.src)}:{got.sport} -> {format_addr(got.dst)}:{got.dport}"
+        walk.retag("reply-not-untranslated", f"data arrives as {where}, which is another connection", Disposition.REPLY_LOST)
         return self._branch(works=False, symptom=silence)
 
     def _told(self, ended: Walk, sender: NetnsId | None, sent: Packet) -> tuple[bool, Walk]:
@@ -404,3 +413,13 @@ class _Question:
 def _mtu_of(walk: Walk) -> int:
     """The size of segments that a SYN's MSS allows, where rules changed it; else 0."""
     return walk.mss + headers(v4=walk.v4) if walk.mss else 0
+
+
+def _ends_of(packet: Packet) -> tuple[int, int, int, int]:
+    """By what a socket knows its packets."""
+    return packet.src, packet.sport, packet.dst, packet.dport
+
+
+def _turned(packet: Packet) -> Packet:
+    """The packet that answers."""
+    return msgspec.structs.replace(packet, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport)
