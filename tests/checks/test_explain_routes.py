@@ -156,10 +156,12 @@ def test_a_route_to_a_dead_node_is_set_right():
     assert found.confidence.value == "proven"
 
 
-def test_another_next_hop_that_gets_there_is_no_fault():
+def test_another_next_hop_that_gets_there_is_no_fault_of_the_route():
     network = no_route_to(healthy(HOST_GW), "n1", "10.244.2.0/24")
     network = cases.routes(network, "n1", lambda _: True, a_route("10.244.2.0/24", "eth0", "172.30.0.12"))
-    assert named(network, pods) == []
+    found = named(network, pods)
+    assert {finding.code for finding in found} == {"unnamed-source-replaced"}, "n2 sees one direction, and masquerades it"
+    assert {str(finding.subject) for finding in found} == {"Node n2"}
 
 
 def other_subnet(network, node="n3", addr="192.168.9.13"):

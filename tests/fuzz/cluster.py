@@ -20,13 +20,19 @@ from podpath.assemble.network import build_network
 from podpath.bundle import BundleError, open_bundle
 from podpath.bundle.manifest import decode, encode
 from podpath.bundle.redaction import redact
+from podpath.cli.checking import text_of, titles
 from podpath.cli.errors import UsageError
 from podpath.cli.flows import answered_flows, read_flows
 from podpath.diagnosis.run import diagnose
+from podpath.fixes.fill import filled
+from podpath.model.finding import Severity
 from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.meta import KubeObject
 from podpath.model.network import Network
 from podpath.parse.kube_lists import parse_cluster
+from podpath.report.json_check import json_check
+from podpath.report.json_parts import encode as encode_report
+from podpath.report.style import Style
 from tests.bundle.archives import tar
 from tests.scenarios.bundles import packed
 
@@ -248,12 +254,14 @@ def small_network(changes: Mapping[str, bytes] | None = None) -> Network:
 
 
 def examine_bundle(data: bytes) -> None:
-    """Any change to a bundle gives a network and a diagnosis, in which no check crashed."""
+    """Any change to a bundle gives a network and a diagnosis, in which no check crashed, and both reports of it."""
     network = small_network(sections(data))
     assert all(one.reason for one in network.unrecognized)
-    crashed = diagnose(network).crashed
-    if crashed:
-        raise CheckCrashedError("\n".join(f"{one.code}: {one.traceback}" for one in crashed))
+    diagnosis = filled(diagnose(network))
+    if diagnosis.crashed:
+        raise CheckCrashedError("\n".join(f"{one.code}: {one.traceback}" for one in diagnosis.crashed))
+    encode_report(json_check(diagnosis, titles(), Severity.INFO))
+    text_of(network, diagnosis, Style(), lowest=Severity.INFO)
 
 
 class CheckCrashedError(AssertionError):

@@ -189,7 +189,9 @@ def flat_yaml(text: str, facts: Any, lost: Lost) -> None:
     plain = re.compile(r"\s*(\w+): (\w+)\s*", re.ASCII)
     kept = {setting.line for setting in facts.values()} | unread
     keys = Counter(path.rpartition(".")[2] for path in facts)
-    again = Counter(found[1] for line in text.split("\n") if (found := re.match(r"[\s\"']*(\w+)[\"']?\s*:", line)))
+    again = Counter(
+        found[1] for line in text.split("\n") if (found := re.match(r"[\s\"']*(\w+)[\"']?\s*:", line))
+    )
     for number, line in numbered(text).items():
         found = plain.fullmatch(line)
         if found and found[2] not in {"null", "Null", "NULL"}:

@@ -39,7 +39,10 @@ def test_a_number_too_long_for_an_int_is_no_crash(name, data):
     [
         ("kube_proxy_config", b"%s"),
         ("kubelet_config", b'{"kubeletconfig":%s}'),
-        ("nft_json", b'{"nftables":[{"set":{"family":"ip","name":"s","table":"t","type":"mark","elem":[%s]}}]}'),
+        (
+            "nft_json",
+            b'{"nftables":[{"set":{"family":"ip","name":"s","table":"t","type":"mark","elem":[%s]}}]}',
+        ),
         ("nft_json", b'{"nftables":[{"set":{"family":"ip","name":"s","table":"t","type":{"typeof":%s}}}]}'),
     ],
 )
@@ -82,7 +85,9 @@ def test_a_damaged_answer_of_kube_proxy_costs_only_itself():
 
 
 def test_an_object_of_another_group_is_kept_though_a_kind_of_ours_has_its_name():
-    service = b'{"kind":"Service","apiVersion":"serving.knative.dev/v1","metadata":{"name":"a","namespace":"b"}}'
+    service = (
+        b'{"kind":"Service","apiVersion":"serving.knative.dev/v1","metadata":{"name":"a","namespace":"b"}}'
+    )
     BY_NAME["kube_lists"].run(joined({"api/pods.json": b'{"items":[%s]}' % service}))
     cluster, _ = parse_cluster({"api/pods.json": b'{"items":[%s]}' % service})
     assert [one.key for one in cluster.others["services.serving.knative.dev"]] == [("b", "a")]

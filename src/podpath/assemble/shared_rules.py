@@ -249,9 +249,7 @@ class SharedChains(Mapping[str, Chain]):
             return self._own[name]
         if name in self._removed:
             raise KeyError(name)
-        if name not in self._made:
-            self._made[name] = self._from_model(name)
-        return self._made[name]
+        return self._made.get(name) or self._from_model(name)
 
     def _from_model(self, name: str) -> Chain:
         """The model's own chain, unless its rules call what is no chain here."""
@@ -260,6 +258,7 @@ class SharedChains(Mapping[str, Chain]):
             return chain
         part = _part(self._model.chains, [name], 0)
         part._compiler = RuleCompiler(self, part.family)  # noqa: SLF001  as in __init__
+        self._made[name] = part[name]
         return part[name]
 
     def __contains__(self, name: object) -> bool:

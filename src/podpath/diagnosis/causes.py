@@ -213,6 +213,9 @@ def _translator(network: Network, branch: Branch, step: Step) -> tuple[NetnsId, 
 
     Where a bridge hid the reply from iptables, that switch is the step.
     """
+    midway = _picked_up_midway(branch)
+    if midway is not None:
+        return midway
     translated = next(
         (
             hop
@@ -241,6 +244,23 @@ def _translator(network: Network, branch: Branch, step: Step) -> tuple[NetnsId, 
     return translated.netns, msgspec.structs.replace(
         step, origin=network.namespaces[translated.netns].source("iptables-nft-save")
     )
+
+
+def _picked_up_midway(branch: Branch) -> tuple[NetnsId, Step] | None:
+    """A rule that translated data of a connection whose beginning that node never saw (nf_conntrack_tcp_loose)."""
+    if not branch.end.leg.startswith("data"):
+        return None
+    for hop in branch.end.hops:
+        for step in hop.steps:
+            if (
+                step.hook in (*TRANSLATING, "postrouting")
+                and step.rule is not None
+                and step.packet is not None
+                and not step.kind
+            ):
+                text = f"{branch.end.last.text}: this node sees one direction alone, and translates it as a new connection"
+                return hop.netns, msgspec.structs.replace(step, kind="source-replaced", text=text)
+    return None
 
 
 def _wrong_way(network: Network, trace: Trace, step: Step) -> Step:

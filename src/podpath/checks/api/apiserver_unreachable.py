@@ -135,7 +135,7 @@ def _found(network: Network, code: str, addr: int, port: int, lines: tuple[Diale
     elif machine is not None and machine.sockets is not None:
         evidence.append(Origin(f"{machine.folder}/ss", 0, f"no program listens on port {port}"))
     node = network.cluster.node_by_address.get(addr)
-    severe = dated or not network.cluster.nodes
+    severe = dated or not network.cluster.has("nodes")
     down = code == "apiserver-down"
     return Finding(
         code=code,

@@ -39,8 +39,8 @@ def iptables_backend_split(network: Network, _promised: Promised) -> Iterator[Fi
 
     *legacy-table-drop-hidden*: a rule of the other back end drops packets. That is an error, found by the trace.
     """
-    for netns in network.namespaces.values():
-        if netns.is_host:
+    for netns in network.hosts:
+        if len({table.backend for table in netns.tables if table.backend != "native"}) > 1:
             ours = _backend(netns, KUBE)
             for backend, origin in _backend(netns, OTHERS).items():
                 if ours and backend not in ours:
@@ -52,14 +52,17 @@ def _backend(netns: Netns, pattern: re.Pattern[str]) -> dict[str, Origin]:
     """Back ends that hold chains of these names, with one of them each."""
     found: dict[str, Origin] = {}
     for table in netns.tables:
-        for name, chain in table.chains.items():
-            if (
-                table.backend in ("nft", "legacy")
-                and table.family == "ip"
-                and pattern.match(name)
-                and chain.rules
-            ):
-                found.setdefault(table.backend, table.chain_origin(chain))
+        if table.backend in ("nft", "legacy") and table.family == "ip" and table.backend not in found:
+            chain = next(
+                (
+                    table.chains[name]
+                    for name in table.chains
+                    if pattern.match(name) and table.chains[name].rules
+                ),
+                None,
+            )
+            if chain is not None:
+                found[table.backend] = table.chain_origin(chain)
     return found
 
 

@@ -141,8 +141,8 @@ def cni_devices(network: Network, netns: Netns) -> frozenset[str]:
     links: Mapping[str, Link] = netns.links or {}
     hangs = {
         links[dev].master or dev
-        for here, dev in network.peers
-        if here == netns.id and dev in links and not network.namespaces[network.peers[here, dev][0]].is_host
+        for dev, (there, _) in network.peers_of(netns).items()
+        if not network.namespaces[there].is_host
     }
     node = network.nodes.get(netns.node)
     named = {
