@@ -258,7 +258,8 @@ def _picked_up_midway(branch: Branch) -> tuple[NetnsId, Step] | None:
                 and step.packet is not None
                 and not step.kind
             ):
-                text = f"{branch.end.last.text}: this node sees one direction alone, and translates it as a new connection"
+                why = "this node sees one direction alone, and translates it as a new connection"
+                text = f"{branch.end.last.text}: {why}"
                 return hop.netns, msgspec.structs.replace(step, kind="source-replaced", text=text)
     return None
 
