@@ -159,7 +159,7 @@ def _same_symptom(branch: Branch, probe: Probe) -> bool:
         return True  # what a host or switch outside says of it no bundle shows
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
     slow = slow or branch.end.last.kind in ("link-down", "bridge-port")
-    slow = slow or branch.disposition is Disposition.REPLY_LOST
+    slow = slow or branch.disposition is Disposition.REPLY_LOST or branch.end.leg == "data"
     unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT
     return (slow and outcome in ("timeout", "no-host", "hangs", "reset")) or unheard
 

@@ -147,6 +147,7 @@ def run_base_chain(table: Table, chain: Chain, walk: Walk) -> Ruling:
     while True:
         target: Target | None = None
         rule: Rule | None = None
+        walk.chain = current
         for number in numbers:
             rule = program.rules[number]
             target = run_items(program.items[number], rule, table, walk)
@@ -217,8 +218,8 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
             rewrite(name, rule.text, walk)
         case nl.SetConnmark():
             _connmark(item, walk)
-        case nf.NftNotrack():
-            walk.ct = UNTRACKED
+        case nl.Notrack() | nf.NftNotrack():
+            _notrack(rule, table, walk)
         case nf.NftVerdict(verdict=verdict, chain=chain):
             return verdict_target(verdict, chain)
         case nf.Vmap():
@@ -246,6 +247,16 @@ def _execute(item: Item, rule: Rule, table: Table, walk: Walk) -> Target | None:
         case _:
             return item  # type: ignore[return-value]
     return None
+
+
+def _notrack(rule: Rule, table: Table, walk: Walk) -> None:
+    """What is tracked already stays so, and the next rule has its turn (xt_ct_target, nft_notrack_eval)."""
+    if walk.ct is None:
+        walk.ct = UNTRACKED
+        hook = "output" if walk.local_out else "prerouting"
+        walk.note_rule(
+            hook.upper(), "not tracked", table, walk.chain, rule, kind="notrack", hook=hook, packet=walk.packet
+        )
 
 
 def _can_reject(how: str, text: str, walk: Walk) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from podpath.dataplane.chains import Ruling, run_base_chain
-from podpath.dataplane.conntrack import UNTRACKED, CtView, Direction
+from podpath.dataplane.conntrack import CtView, Direction
 from podpath.dataplane.errors import heard
 from podpath.dataplane.nat import DST_HOOKS, apply_mapping, set_up, tracks, translate
 from podpath.dataplane.walk import Outcome, Walk
@@ -270,10 +270,6 @@ def _obey(walk: Walk, hook: str, table: Table, ruling: Ruling) -> Outcome:
                 and table.name not in ("raw", "mangle", "nat")
             ):
                 walk.note_rule(hook, "accepted", table, ruling.chain, rule, hook=hook.lower())
-            return Outcome.NEXT
-        case nl.Notrack():
-            walk.ct = UNTRACKED
-            walk.note_rule(hook, "not tracked", table, ruling.chain, rule, kind="notrack", hook=hook.lower())
             return Outcome.NEXT
         case nl.Drop():
             kind = "rule-drop" if rule is not None else "chain-policy-drop"

@@ -196,10 +196,24 @@ def _holds(op: str, left: Value, right: Expr, walk: Walk, table: Table) -> bool 
     if op in ("in", "!") and isinstance(left, int) and not isinstance(right, nf.PrefixExpr | nf.RangeExpr):
         bits = _bits(right, walk, table)
         return None if bits is None else bool(left & bits) == (op == "in")
-    fits = _fits(right, left, walk, table)
+    exact = _bit_names(right) if op in ("==", "!=") and not isinstance(left, int) else None
+    fits = _fits(right, left, walk, table) if exact is None else _all_bits(left) == exact
     if fits is None:
         return None
     return fits if op in ("==", "in") else not fits
+
+
+def _bit_names(right: Expr) -> frozenset[str] | None:
+    """The names of bits that ``==`` and ``!=`` compare the whole value with; one alone is a name like any other."""
+    if isinstance(right, nf.Binary) and right.op == "|":
+        left, more = _bit_names(right.left), _bit_names(right.right)
+        return None if left is None or more is None else left | more
+    return frozenset({right.value}) if isinstance(right, nf.Const) and isinstance(right.value, str) else None
+
+
+def _all_bits(value: Value) -> frozenset[str]:
+    """All bits of a value. A state is one bit; a status has others beside those that have names (IPS_CONFIRMED ...)."""
+    return value | {"others"} if isinstance(value, frozenset) else frozenset({value})
 
 
 def _bits(right: Expr, walk: Walk, table: Table) -> int | None:

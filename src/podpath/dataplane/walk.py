@@ -89,6 +89,8 @@ class Walk:
     """Whether a socket got the packet, or would have: its conntrack entry is left behind (nf_reset_ct)."""
     mss: int = 0
     """The MSS that rules on the way put into a SYN; 0 where none did."""
+    chain: str = ""
+    """The chain that is visited."""
     rerouted: bool = False
     """Whether a chain of LOCAL_OUT changed what the packet is routed by."""
     steps: list[Step] = field(default_factory=list)
