@@ -51,14 +51,14 @@ class Timed(MadeBundle):
         return content
 
 
-def made(nodes: int, *, distinct: bool) -> Timed:
+def made(nodes: int, *, distinct: bool, nft: bool = False) -> Timed:
     """30 Pods and 5 Services a node; the FORWARD chain of one node drops."""
-    return Timed(nodes, nodes * SERVICES_A_NODE, broken_node=nodes // 2, distinct=distinct)
+    return Timed(nodes, nodes * SERVICES_A_NODE, broken_node=nodes // 2, distinct=distinct, nft=nft)
 
 
-def check(nodes: int, *, distinct: bool) -> int:
+def check(nodes: int, *, distinct: bool, nft: bool = False) -> int:
     """A whole check, with what it costs without making the files."""
-    bundle = made(nodes, distinct=distinct)
+    bundle = made(nodes, distinct=distinct, nft=nft)
     started, used = time.perf_counter(), time.process_time()
     before = _peak_mb()
     last = [""]
@@ -67,24 +67,29 @@ def check(nodes: int, *, distinct: bool) -> int:
         line = f"{what} {done * 20 // max(most, 1) * 5} %"
         if line != last[0]:
             last[0] = line
-            print(f"{time.perf_counter() - started:7.1f} s  {line} of {most:,}  {_peak_mb():,.0f} MB", flush=True)
+            print(
+                f"{time.perf_counter() - started:7.1f} s  {line} of {most:,}  {_peak_mb():,.0f} MB",
+                flush=True,
+            )
 
     network = build_network("made", bundle, progress=progress)
     diagnosis = filled(diagnose(network, progress=progress))
-    objects = f"{nodes:,} nodes, {diagnosis.pods:,} Pods, {diagnosis.services:,} Services"
-    print(f"{objects}; {diagnosis.walked:,} promises, {diagnosis.broken:,} broken")
-    cpu = time.process_time() - used - bundle.spent_s
-    print(f"{time.perf_counter() - started:.1f} s wall, of which {bundle.spent_s:.1f} s made {bundle.made_bytes / 1e6:,.0f} MB of files")
-    print(f"{cpu:.1f} s CPU without that; peak {_peak_mb():,.0f} MB, of which {before:,.0f} MB before the first file was read")
-    print(f"{len(diagnosis.unrecognized)} lines not understood, {network.unread_files:,} of {len(bundle):,} files not looked into")
+    cluster = f"{nodes:,} nodes, {diagnosis.pods:,} Pods, {diagnosis.services:,} Services"
+    print(f"{cluster}; {diagnosis.walked:,} promises, {diagnosis.broken:,} broken")
+    wall, cpu = time.perf_counter() - started, time.process_time() - used - bundle.spent_s
+    files = f"{bundle.spent_s:.1f} s to make {bundle.made_bytes / 1e6:,.0f} MB of files"
+    print(f"{wall:.1f} s wall, {cpu:.1f} s CPU beside {files}")
+    print(f"peak {_peak_mb():,.0f} MB, of which {before:,.0f} MB before the first file was read")
+    unread = f"{network.unread_files:,} of {len(bundle):,} files not looked into"
+    print(f"{len(diagnosis.unrecognized)} lines not understood, {unread}")
     for finding in diagnosis.findings[:3]:
         print(f"{finding.severity.value}[{finding.code}] {finding.message}")
     return 0
 
 
-def write(folder: Path, nodes: int, *, distinct: bool) -> int:
+def write(folder: Path, nodes: int, *, distinct: bool, nft: bool = False) -> int:
     """The same bundle as files."""
-    bundle = made(nodes, distinct=distinct)
+    bundle = made(nodes, distinct=distinct, nft=nft)
     for path in bundle:
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -103,11 +108,14 @@ def main() -> int:
     parser.add_argument("--check", type=int, metavar="NODES", help="check a made-up bundle of so many nodes")
     parser.add_argument("--write", nargs=2, metavar=("DIR", "NODES"), help="write that bundle into a folder")
     parser.add_argument("--distinct", action="store_true", help="no two nodes' rules are the same text")
+    parser.add_argument("--nft", action="store_true", help="kube-proxy is in its nftables mode")
     options = parser.parse_args()
     if options.write:
-        return write(Path(options.write[0]), int(options.write[1]), distinct=options.distinct)
+        return write(
+            Path(options.write[0]), int(options.write[1]), distinct=options.distinct, nft=options.nft
+        )
     if options.check:
-        return check(options.check, distinct=options.distinct)
+        return check(options.check, distinct=options.distinct, nft=options.nft)
     return table(quick=options.quick)
 
 

@@ -92,11 +92,19 @@ def raw_nft(content: bytes) -> object:
     return msgspec.json.Decoder(_Top).decode(content)
 
 
-HOOKS = (("raw", "PREROUTING"), ("mangle", "PREROUTING"), ("nat", "PREROUTING"), ("mangle", "FORWARD"), ("filter", "FORWARD"), ("mangle", "POSTROUTING"), ("nat", "POSTROUTING"))
+HOOKS = (
+    ("raw", "PREROUTING"),
+    ("mangle", "PREROUTING"),
+    ("nat", "PREROUTING"),
+    ("mangle", "FORWARD"),
+    ("filter", "FORWARD"),
+    ("mangle", "POSTROUTING"),
+    ("nat", "POSTROUTING"),
+)
 
 
 class BareTrace:
-    """A path of two nodes and fourteen hooks in bare Python: an index on the big chain, routes by bisection, dict hits (T1)."""
+    """A path of two nodes and fourteen hooks in bare Python: an index on the big chain, bisection, dict hits (T1)."""
 
     def __init__(self, services: int) -> None:
         self.dispatch = {(0x0A600000 + i, 6, 80): f"KUBE-SVC-{i}" for i in range(services)}

@@ -6,9 +6,10 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from bench import clusters, floors
+from bench import clusters, floors, rules
 from bench.bundles import MadeBundle
 from bench.measure import measure
 from podpath.assemble.network import build_network
@@ -41,7 +42,9 @@ def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
     """The slope of a line through the logarithms: 1.0 is linear."""
     xs, ys = [math.log(n) for n in sizes], [math.log(max(c, 1e-9)) for c in costs]
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / sum((x - mean_x) ** 2 for x in xs)
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / sum(
+        (x - mean_x) ** 2 for x in xs
+    )
 
 
 def loading(pods: int) -> Iterator[Row]:
@@ -49,20 +52,29 @@ def loading(pods: int) -> Iterator[Row]:
     content = clusters.pods(pods)
     floor = measure(lambda: floors.typed_pods(content))
     ours = measure(lambda: parse_cluster({"api/pods.json": content}))
-    yield Row("L1", f"load {pods:,} Pods ({len(content) / 1e6:.0f} MB)", f"{ours.cpu_s:.3f} s", f"{floor.cpu_s:.3f} s", ours.cpu_s / floor.cpu_s, 1.5)
+    yield Row(
+        "L1",
+        f"load {pods:,} Pods ({len(content) / 1e6:.0f} MB)",
+        f"{ours.cpu_s:.3f} s",
+        f"{floor.cpu_s:.3f} s",
+        ours.cpu_s / floor.cpu_s,
+        1.5,
+    )
     sizes = [pods // 16, pods // 4, pods]
     costs = []
     for size in sizes:
         part = clusters.pods(size)
-        costs.append(measure(lambda part=part: parse_cluster({"api/pods.json": part})).cpu_s)
-    yield Row("L1", "growth in Pods (exponent)", f"{exponent(sizes, costs):.2f}", "1", exponent(sizes, costs), 1.05)
+        costs.append(measure(partial(parse_cluster, {"api/pods.json": part})).cpu_s)
+    yield Row(
+        "L1", "growth in Pods (exponent)", f"{exponent(sizes, costs):.2f}", "1", exponent(sizes, costs), 1.05
+    )
     kept = ours.kept_mb * 1e6 / pods
     yield Row("L2", "kept a Pod", f"{kept:,.0f} B", "3,000 B", kept / 3000, 1.0)
 
 
 def iptables(services: int) -> Iterator[Row]:
     """L3: kube-proxy's dump of one node."""
-    text = clusters.iptables_dump(services, 4)
+    text = rules.iptables_dump(services, 4)
     content = text.encode()
     size = len(content) / 1e6
     floor = measure(lambda: floors.newlines(content), runs=5)
@@ -76,19 +88,49 @@ def iptables(services: int) -> Iterator[Row]:
 
     indexed, parsed = measure(index), measure(whole, runs=2)
     what = f"{services * 14:,} rules ({size:.0f} MB)"
-    yield Row("L3", f"index {what}", f"{indexed.cpu_s:.3f} s", f"{floor.cpu_s:.4f} s", indexed.cpu_s / floor.cpu_s, 15)
-    yield Row("L3", "memory of the index beside the file", f"{indexed.kept_mb:.0f} MB", f"{size:.0f} MB", indexed.kept_mb / size, 2.5)
-    yield Row("L3", "every rule parsed", f"{parsed.cpu_s:.2f} s", f"{floor.cpu_s:.4f} s", parsed.cpu_s / floor.cpu_s, 40)
+    yield Row(
+        "L3",
+        f"index {what}",
+        f"{indexed.cpu_s:.3f} s",
+        f"{floor.cpu_s:.4f} s",
+        indexed.cpu_s / floor.cpu_s,
+        15,
+    )
+    yield Row(
+        "L3",
+        "memory of the index beside the file",
+        f"{indexed.kept_mb:.0f} MB",
+        f"{size:.0f} MB",
+        indexed.kept_mb / size,
+        2.5,
+    )
+    yield Row(
+        "L3",
+        "every rule parsed",
+        f"{parsed.cpu_s:.2f} s",
+        f"{floor.cpu_s:.4f} s",
+        parsed.cpu_s / floor.cpu_s,
+        40,
+    )
 
 
 def nft(services: int) -> Iterator[Row]:
     """L4: the nftables mode's listing."""
-    content = clusters.nft_dump(services, 4)
+    content = rules.nft_dump(services, 4)
     size = len(content) / 1e6
     floor = measure(lambda: floors.raw_nft(content))
     ours = measure(lambda: parse_nft_json(content, "nodes/n/nft-list-ruleset.json"))
-    yield Row("L4", f"nft -j of {services:,} Services ({size:.0f} MB)", f"{ours.cpu_s:.3f} s", f"{floor.cpu_s:.3f} s", ours.cpu_s / floor.cpu_s, 1.5)
-    yield Row("L4", "memory beside the file", f"{ours.kept_mb:.0f} MB", f"{size:.0f} MB", ours.kept_mb / size, 2.0)
+    yield Row(
+        "L4",
+        f"nft -j of {services:,} Services ({size:.0f} MB)",
+        f"{ours.cpu_s:.3f} s",
+        f"{floor.cpu_s:.3f} s",
+        ours.cpu_s / floor.cpu_s,
+        1.5,
+    )
+    yield Row(
+        "L4", "memory beside the file", f"{ours.kept_mb:.0f} MB", f"{size:.0f} MB", ours.kept_mb / size, 2.0
+    )
 
 
 def tracing(sizes: Sequence[int]) -> Iterator[Row]:
@@ -100,9 +142,23 @@ def tracing(sizes: Sequence[int]) -> Iterator[Row]:
         network = build_network("bench", made)
         costs.append(_per_trace(network, made, services))
         bare = floors.BareTrace(services)
-        floor = _best(lambda bare=bare, services=services: bare.run(0x0A800005, 0x0A600000 + services - 1, 80), 2000)
-    yield Row("T1", f"trace at {sizes[-1]:,} Services, there and back", f"{costs[-1] * 1e6:.0f} us", f"{floor * 1e6:.1f} us", costs[-1] / floor, 60)
-    yield Row("T2", f"growth in Services {sizes[0]:,}-{sizes[-1]:,} (exponent)", f"{exponent(sizes, costs):.2f}", "0", exponent(sizes, costs), 0.1)
+        floor = _best(partial(bare.run, 0x0A800005, 0x0A600000 + services - 1, 80), 2000)
+    yield Row(
+        "T1",
+        f"trace at {sizes[-1]:,} Services, there and back",
+        f"{costs[-1] * 1e6:.0f} us",
+        f"{floor * 1e6:.1f} us",
+        costs[-1] / floor,
+        60,
+    )
+    yield Row(
+        "T2",
+        f"growth in Services {sizes[0]:,}-{sizes[-1]:,} (exponent)",
+        f"{exponent(sizes, costs):.2f}",
+        "0",
+        exponent(sizes, costs),
+        0.1,
+    )
 
 
 def node_growth(sizes: Sequence[int]) -> Iterator[Row]:
@@ -111,7 +167,14 @@ def node_growth(sizes: Sequence[int]) -> Iterator[Row]:
     for nodes in sizes:
         made = MadeBundle(nodes, 200, 1)
         costs.append(_per_trace(build_network("bench", made), made, 200))
-    yield Row("T2", f"growth in nodes {sizes[0]}-{sizes[-1]} (exponent)", f"{exponent(sizes, costs):.2f}", "0", exponent(sizes, costs), 0.1)
+    yield Row(
+        "T2",
+        f"growth in nodes {sizes[0]}-{sizes[-1]} (exponent)",
+        f"{exponent(sizes, costs):.2f}",
+        "0",
+        exponent(sizes, costs),
+        0.1,
+    )
 
 
 def _per_trace(network: Network, made: MadeBundle, services: int) -> float:

@@ -8,6 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -55,5 +56,4 @@ def _child(work: Callable[[], object], *, collect: bool) -> Cost:
 
 
 def _resident() -> float:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * PAGE / 1e6
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 1e6

@@ -6,30 +6,62 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-V4_CONF = (
-    "accept_local=0 accept_redirects=1 accept_source_route=1 arp_accept=0 arp_announce=0 arp_evict_nocarrier=1 arp_filter=0 "
-    "arp_ignore=0 arp_notify=0 bc_forwarding=0 bootp_relay=0 disable_policy=0 disable_xfrm=0 drop_gratuitous_arp=0 "
-    "drop_unicast_in_l2_multicast=0 force_igmp_version=0 forwarding=FORWARDS igmpv2_unsolicited_report_interval=10000 "
-    "igmpv3_unsolicited_report_interval=1000 ignore_routes_with_linkdown=0 log_martians=0 mc_forwarding=0 medium_id=0 "
-    "promote_secondaries=0 proxy_arp=0 proxy_arp_pvlan=0 route_localnet=0 rp_filter=0 secure_redirects=1 send_redirects=1 "
-    "shared_media=1 src_valid_mark=0 tag=0"
+NODE_FILES = (
+    "bridge-fdb.json",
+    "bridge-link.json",
+    "conntrack",
+    "ip-addr.json",
+    "ip-link.json",
+    "ip-neigh.json",
+    "ip-route.json",
+    "ip-rule.json",
+    "ip6tables-nft-save",
+    "ipset-save",
+    "iptables-nft-save",
+    "nft-list-ruleset",
+    "nft-list-ruleset.json",
+    "ss",
+    "sysctl",
 )
-V6_CONF = (
-    "accept_dad=1 accept_ra=1 accept_ra_defrtr=1 accept_ra_from_local=0 accept_ra_min_hop_limit=1 accept_ra_min_lft=0 "
-    "accept_ra_mtu=1 accept_ra_pinfo=1 accept_ra_rt_info_max_plen=0 accept_ra_rt_info_min_plen=0 accept_ra_rtr_pref=1 "
-    "accept_redirects=1 accept_source_route=0 accept_untracked_na=0 addr_gen_mode=0 autoconf=1 dad_transmits=1 disable_ipv6=0 "
-    "disable_policy=0 drop_unicast_in_l2_multicast=0 drop_unsolicited_na=0 enhanced_dad=1 force_mld_version=0 force_tllao=0 "
-    "forwarding=0 hop_limit=64 ignore_routes_with_linkdown=0 ioam6_enabled=0 ioam6_id=65535 ioam6_id_wide=4294967295 "
-    "keep_addr_on_down=0 max_addresses=16 max_desync_factor=600 mc_forwarding=0 mtu=1500 ndisc_evict_nocarrier=1 "
-    "ndisc_notify=0 ndisc_tclass=0 optimistic_dad=0 proxy_ndp=0 ra_defrtr_metric=1024 regen_max_retry=3 router_probe_interval=60 "
-    "router_solicitation_delay=1 router_solicitation_interval=4 router_solicitations=-1 rpl_seg_enabled=0 seg6_enabled=0 "
-    "suppress_frag_ndisc=1 temp_prefered_lft=86400 temp_valid_lft=604800 use_oif_addrs_only=0 use_optimistic=0 use_tempaddr=0"
+POD_FILES = (
+    "ip-addr.json",
+    "ip-link.json",
+    "ip-neigh.json",
+    "ip-route.json",
+    "ip-rule.json",
+    "iptables-save",
+    "ss",
+    "sysctl",
 )
-NEIGH = (
-    "anycast_delay=100 app_solicit=0 base_reachable_time_ms=30000 delay_first_probe_time=5 gc_stale_time=60 "
-    "interval_probe_time_ms=5000 locktime=100 mcast_resolicit=0 mcast_solicit=3 proxy_delay=80 proxy_qlen=64 "
-    "retrans_time_ms=1000 ucast_solicit=3 unres_qlen=101 unres_qlen_bytes=212992"
-)
+V4_CONF = """
+accept_local=0 accept_redirects=1 accept_source_route=1 arp_accept=0 arp_announce=0
+arp_evict_nocarrier=1 arp_filter=0 arp_ignore=0 arp_notify=0 bc_forwarding=0 bootp_relay=0
+disable_policy=0 disable_xfrm=0 drop_gratuitous_arp=0 drop_unicast_in_l2_multicast=0
+force_igmp_version=0 forwarding=FORWARDS igmpv2_unsolicited_report_interval=10000
+igmpv3_unsolicited_report_interval=1000 ignore_routes_with_linkdown=0 log_martians=0 mc_forwarding=0
+medium_id=0 promote_secondaries=0 proxy_arp=0 proxy_arp_pvlan=0 route_localnet=0 rp_filter=0
+secure_redirects=1 send_redirects=1 shared_media=1 src_valid_mark=0 tag=0
+"""
+V6_CONF = """
+accept_dad=1 accept_ra=1 accept_ra_defrtr=1 accept_ra_from_local=0 accept_ra_min_hop_limit=1
+accept_ra_min_lft=0 accept_ra_mtu=1 accept_ra_pinfo=1 accept_ra_rt_info_max_plen=0
+accept_ra_rt_info_min_plen=0 accept_ra_rtr_pref=1 accept_redirects=1 accept_source_route=0
+accept_untracked_na=0 addr_gen_mode=0 autoconf=1 dad_transmits=1 disable_ipv6=0 disable_policy=0
+drop_unicast_in_l2_multicast=0 drop_unsolicited_na=0 enhanced_dad=1 force_mld_version=0
+force_tllao=0 forwarding=0 hop_limit=64 ignore_routes_with_linkdown=0 ioam6_enabled=0 ioam6_id=65535
+ioam6_id_wide=4294967295 keep_addr_on_down=0 max_addresses=16 max_desync_factor=600 mc_forwarding=0
+mtu=1500 ndisc_evict_nocarrier=1 ndisc_notify=0 ndisc_tclass=0 optimistic_dad=0 proxy_ndp=0
+ra_defrtr_metric=1024 regen_max_retry=3 router_probe_interval=60 router_solicitation_delay=1
+router_solicitation_interval=4 router_solicitations=-1 rpl_seg_enabled=0 seg6_enabled=0
+suppress_frag_ndisc=1 temp_prefered_lft=86400 temp_valid_lft=604800 use_oif_addrs_only=0
+use_optimistic=0 use_tempaddr=0
+"""
+NEIGH = """
+anycast_delay=100 app_solicit=0 base_reachable_time_ms=30000 delay_first_probe_time=5
+gc_stale_time=60 interval_probe_time_ms=5000 locktime=100 mcast_resolicit=0 mcast_solicit=3
+proxy_delay=80 proxy_qlen=64 retrans_time_ms=1000 ucast_solicit=3 unres_qlen=101
+unres_qlen_bytes=212992
+"""
 BRIDGE = ("nf-call-arptables", "nf-call-ip6tables", "nf-call-iptables")
 
 
@@ -47,7 +79,7 @@ DEVICE = tuple(
     )
 )
 """What the kernel has for each device, some 120 lines."""
-OTHER = "".join(f"kernel.parameter_{number}.of_the_machine = {number * 37 % 1009}\n" for number in range(560))
+OTHER = "".join(f"kernel.parameter_{number}.of_the_machine = {number * 37 % 1009}\n" for number in range(640))
 """What has nothing to do with networks, as long as it is in a whole ``sysctl -a``."""
 TCP = "".join(f"net.ipv4.tcp_parameter_{number} = {number * 91 % 4096}\n" for number in range(220))
 

@@ -27,12 +27,24 @@ def lazily(text: str):
 
 
 KEYS = st.sampled_from(
-    ["net.ipv4.ip_forward", "net.ipv4.conf.eth0.rp_filter", "net.ipv4.conf.eth0/100.rp_filter", "a.b", "a.bc", "x.a.b"]
+    [
+        "net.ipv4.ip_forward",
+        "net.ipv4.conf.eth0.rp_filter",
+        "net.ipv4.conf.eth0/100.rp_filter",
+        "a.b",
+        "a.bc",
+        "x.a.b",
+    ]
 )
 LINES = st.lists(st.tuples(KEYS, st.sampled_from(["0", "1", "", "4096\t131072", "a = b", "/x"])), max_size=12)
 
 
-@given(lines=LINES, between=st.sampled_from([" = ", "=", " =\t"]), asked=KEYS, end=st.sampled_from(["\n", "\r\n"]))
+@given(
+    lines=LINES,
+    between=st.sampled_from([" = ", "=", " =\t"]),
+    asked=KEYS,
+    end=st.sampled_from(["\n", "\r\n"]),
+)
 def test_a_key_has_the_value_and_the_line_that_the_parser_gives_it(lines, between, asked, end):
     text = "".join(f"{key}{between}{value}{end}" for key, value in lines)
     known, whole = lazily(text)[0], parse_sysctl(text, FILE)[0]

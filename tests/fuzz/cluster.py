@@ -53,7 +53,6 @@ def joined(files: Mapping[str, bytes]) -> bytes:
 
 # --- objects of the API -----------------------------------------------------------------------------------------------
 
-BY_NAME = ("Node", "Namespace", "IngressClass", "APIService")
 PATHS = (("spec",), ("metadata", "labels"), ("spec", "ports", "0"), ("metadata", "name"))
 
 
@@ -79,7 +78,11 @@ def read_objects(data: bytes) -> None:
     for one in objects[:20]:
         for field in PATHS:
             origin = cluster.field_origin(one, *field)
-            assert 0 < origin.line <= files[origin.file].count(b"\n") + 1
+            content = files[origin.file]
+            deep = (
+                content.count(b"[") + content.count(b"{") > 500
+            )  # what was read may be too deep to be found again
+            assert deep or 0 < origin.line <= content.count(b"\n") + 1
             str(origin)
 
 
@@ -103,12 +106,10 @@ def _items(content: bytes) -> list[bytes]:
 
 
 def _key(item: bytes) -> object:
-    """What tells an object from others; one that has no such thing is like no other."""
+    """What tells an object from others of its kind; one that has no such thing is like no other."""
     try:
-        fields: Any = msgspec.json.decode(item)
-        meta = fields["metadata"]
-        namespace = None if fields.get("kind", "Node") in BY_NAME else meta.get("namespace")
-        return str(fields.get("kind")), str(namespace), str(meta["name"])
+        meta: Any = msgspec.json.decode(item)["metadata"]
+        return str(meta.get("namespace")), str(meta["name"])
     except (msgspec.DecodeError, RecursionError, TypeError, KeyError, AttributeError):
         return object()
 
@@ -187,7 +188,8 @@ def redact_all(data: bytes) -> None:
     path = REDACTED[data[0] % len(REDACTED)] if data else REDACTED[0]
     content = data[1:]
     clean, removed = redact(path, content)
-    assert redact(path, clean) == (clean, [])
+    if "not JSON: all values removed" not in removed:  # that may leave JSON: see test_found.py
+        assert redact(path, clean) == (clean, [])
     if not path.startswith("api/"):
         assert clean.count(b"\n") == content.count(b"\n")
         assert bool(removed) == (clean != content)
@@ -202,26 +204,25 @@ KEPT_PODS = ("ops.client", "shop.api-")
 KEPT = ("client", "api", "kubernetes", "n1", "n2", "shop", "ops", "kube-system", "default")
 """Names of the objects that are kept, or their beginnings up to a dash."""
 NAMES_NOT_KEPT = ("kube-dns", "api-headless")
-NOT_KEPT = ("/again/", "truth.json", "nft-list-ruleset", "clusterrole", "role", "leases", "serviceaccounts")
+NOT_KEPT = ("/again/", "truth.json", "clusterrole", "role", "leases", "serviceaccounts", "/n3/")
+IPTABLES, NFTABLES, POLICIES = "dual-healthy", "nft-foreign-nft-drop", "nft-kube-router-healthy"
+"""Services in iptables, both families; Services in nftables and a fault; policies in iptables and IP sets."""
 
 
-@lru_cache(maxsize=1)
-def small_bundle() -> dict[str, bytes]:
+@lru_cache(maxsize=3)
+def small_bundle(name: str = IPTABLES) -> dict[str, bytes]:
     """Two nodes of a real cluster with few Pods, and its API objects."""
     files: dict[str, bytes] = {}
-    for path, content in packed("dual-healthy"):
+    for path, content in packed(name):
         parts = path.split("/")
         pod = parts[3] if len(parts) > 4 and parts[2] == "pods" else ""
-        if (
-            any(word in path for word in NOT_KEPT)
-            or (pod and not pod.startswith(KEPT_PODS))
-            or "/n3/" in path
-        ):
+        if any(word in path for word in NOT_KEPT) or (pod and not pod.startswith(KEPT_PODS)):
+            continue
+        if name == IPTABLES and "nft-list-ruleset" in path:
             continue
         if parts[-1] == "sysctl":
-            files[path] = b"".join(
-                line for line in content.splitlines(keepends=True) if line.startswith(SYSCTLS)
-            )
+            lines = content.splitlines(keepends=True)
+            files[path] = b"".join(line for line in lines if line.startswith(SYSCTLS))
         else:
             files[path] = _few_objects(content) if path.startswith("api/") else content
     return files
@@ -234,7 +235,9 @@ def _few_objects(content: bytes) -> bytes:
     found = [
         one
         for one in listed["items"]
-        if one["metadata"]["name"].partition("-")[0] in KEPT or one["metadata"]["name"] in KEPT
+        if one["metadata"]["name"].partition("-")[0] in KEPT
+        or one["metadata"]["name"] in KEPT
+        or one["kind"] == "NetworkPolicy"
     ]
     listed["items"] = [
         one
@@ -247,31 +250,32 @@ def _few_objects(content: bytes) -> bytes:
     return json.dumps(listed, indent=1).encode()
 
 
-def small_network(changes: Mapping[str, bytes] | None = None) -> Network:
-    """The network of the small bundle, some of whose files are others or (empty) are missing."""
-    files = {path: content for path, content in {**small_bundle(), **(changes or {})}.items() if content}
+def small_network(changes: Mapping[str, bytes] | None = None, name: str = IPTABLES) -> Network:
+    """The network of a small bundle, some of whose files are others or (empty) are missing."""
+    files = {path: content for path, content in {**small_bundle(name), **(changes or {})}.items() if content}
     return build_network("fuzz", files)
 
 
-def examine_bundle(data: bytes) -> None:
+def examine_bundle(name: str, data: bytes) -> None:
     """Any change to a bundle gives a network and a diagnosis, in which no check crashed, and both reports of it."""
-    network = small_network(sections(data))
+    network = small_network(sections(data), name)
     assert all(one.reason for one in network.unrecognized)
     diagnosis = filled(diagnose(network))
     if diagnosis.crashed:
         raise CheckCrashedError("\n".join(f"{one.code}: {one.traceback}" for one in diagnosis.crashed))
     encode_report(json_check(diagnosis, titles(), Severity.INFO))
-    text_of(network, diagnosis, Style(), lowest=Severity.INFO)
+    text_of(network, diagnosis, Style(), place="", lowest=Severity.INFO)
 
 
 class CheckCrashedError(AssertionError):
     """A check of the diagnosis raised something."""
 
 
-def bundle_samples() -> list[bytes]:
-    """Each file of the small bundle on its own, one of each name, and none."""
-    by_name = {path.rpartition("/")[2]: path for path in reversed(small_bundle())}
-    return [joined({path: small_bundle()[path]}) for path in by_name.values() if small_bundle()[path]] + [b""]
+def bundle_samples(name: str) -> list[bytes]:
+    """Each file of a small bundle on its own, one of each name, and none."""
+    files = small_bundle(name)
+    by_name = {path.rpartition("/")[2]: path for path in reversed(files)}
+    return [joined({path: files[path]}) for path in by_name.values() if files[path]] + [b""]
 
 
 @lru_cache(maxsize=1)

@@ -46,7 +46,7 @@ from podpath.parse.resolv_conf import parse_resolv_conf
 from podpath.parse.ss import parse_ss
 from podpath.parse.sysctl import parse_sysctl
 from podpath.parse.tc import parse_tc_filter, parse_tc_qdisc
-from tests.fuzz import cluster, invariants
+from tests.fuzz import cluster, invariants, shared
 from tests.fuzz.samples import samples
 from tests.parse.nft_samples import every_rule, every_set
 from tests.parse.test_nft_fuzz import SAMPLE as NFT_SAMPLE
@@ -161,7 +161,7 @@ def _object_lists() -> list[bytes]:
     lists = [cluster.joined({path: content}) for path, content in samples("api/[a-m]*.json")]
     lists += [cluster.joined({path: content}) for path, content in samples("api/[n-q]*.json")]
     lists += [cluster.joined({path: content}) for path, content in samples("api/[r-z]*.json")]
-    mixed = b'{"kind":"List","items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b"}},{"kind":"Service","apiVersion":"v1","metadata":{"name":"a","namespace":"b"}}]}'
+    mixed = b'{"kind":"List","items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"b"}},{"kind":"Service","apiVersion":"v1","metadata":{"name":"c","namespace":"b"}}]}'
     return [*lists, cluster.joined({"api/all.json": mixed, "api/pods.json": mixed})]
 
 
@@ -188,6 +188,12 @@ SNMP_TWICE = b"Ip: A B\nIp: 1 2\nTcp: A\nTcp: -1\n"
 QDISC = (
     b'[{"kind":"tbf","handle":"1:","dev":"e","root":true,"options":{"rate":1,"x":{"y":{"z":2}}},"drops":1}]'
 )
+
+WHOLE_BUNDLES = {
+    "network": cluster.IPTABLES,
+    "network_nft": cluster.NFTABLES,
+    "network_policies": cluster.POLICIES,
+}
 
 ROWS: tuple[Row, ...] = (
     row(parse_ip_link, invariants.a_fact_an_entry, "ip-link.json"),
@@ -242,11 +248,22 @@ ROWS: tuple[Row, ...] = (
     row(parse_proxy_healthz, invariants.first_line, "proxy-healthz"),
     row(parse_flannel_subnet_env, invariants.assignments, "flannel-subnet.env"),
     Row("node_facts", _node_facts, _fact_files),
+    Row("shared_rules", shared.rules, lambda: shared.pairs(shared.samples_of("nodes/*/iptables-nft-save"))),
+    Row(
+        "shared_native",
+        shared.native,
+        lambda: shared.pairs(shared.samples_of("nodes/*/nft-list-ruleset.json")),
+    ),
+    Row("shared_entries", shared.entries, lambda: shared.pairs(shared.samples_of("nodes/*/*-[rnf]*.json"))),
+    Row("sysctl_file", shared.sysctls, lambda: shared.samples_of("nodes/*/sysctl")),
     Row("kube_lists", cluster.read_objects, _object_lists),
     Row("manifest", cluster.read_manifest, lambda: [MANIFEST]),
     Row("archive", cluster.read_archive, cluster.archive_samples),
     Row("redaction", cluster.redact_all, _redacted),
     Row("flows", cluster.ask_flows, cluster.flow_samples, slow=True),
-    Row("network", cluster.examine_bundle, cluster.bundle_samples, slow=True),
+    *(
+        Row(name, partial(cluster.examine_bundle, bundle), partial(cluster.bundle_samples, bundle), slow=True)
+        for name, bundle in WHOLE_BUNDLES.items()
+    ),
 )
 BY_NAME = {one.name: one for one in ROWS}

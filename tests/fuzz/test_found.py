@@ -2,6 +2,7 @@
 
 import pytest
 
+from podpath.bundle import redact
 from podpath.parse.ipset_save import parse_ipset_save
 from podpath.parse.kube_lists import parse_cluster
 from podpath.parse.tc import parse_tc_filter
@@ -67,6 +68,15 @@ def test_flows_that_are_nested_too_deeply_are_no_crash():
     BY_NAME["flows"].run(lists(5000))
 
 
+@pytest.mark.xfail(
+    reason="bundle/redaction.py: what _redact_broken() leaves may be JSON, with more to remove"
+)
+def test_redaction_of_what_is_no_json_is_done_once():
+    content = b'{"items":[{"data":{"a":""}}],"b":"\xdb"}'  # no secret leaks: what is left to remove is empty
+    clean, _ = redact("api/secrets.json", content)
+    assert redact("api/secrets.json", clean) == (clean, [])
+
+
 def test_a_word_that_only_begins_like_a_filter_is_noted():
     line = "filter pr[otocol all pref 1 bpf chain 0 handle 0x1"
     filters, lost = parse_tc_filter(f"{line}\n{line}\n", "f")
@@ -79,8 +89,9 @@ def test_a_long_line_of_signs_is_no_hang():
 
 def test_a_damaged_answer_of_kube_proxy_costs_only_itself():
     network = small_network({"nodes/n1/proxy-healthz": b'{"lastUpdated":'})  # raised ParseError
-    assert network.nodes["n1"].facts.proxy is None
-    assert network.nodes["n1"].facts.uname is not None
+    facts = network.nodes["n1"].facts
+    assert facts is not None
+    assert (facts.proxy, facts.uname is None) == (None, False)
     assert any(one.origin.file == "nodes/n1/proxy-healthz" for one in network.unrecognized)
 
 
@@ -92,6 +103,14 @@ def test_an_object_of_another_group_is_kept_though_a_kind_of_ours_has_its_name()
     cluster, _ = parse_cluster({"api/pods.json": b'{"items":[%s]}' % service})
     assert [one.key for one in cluster.others["services.serving.knative.dev"]] == [("b", "a")]
     assert cluster.services == {}
+
+
+def test_a_broken_object_on_the_same_line_does_not_hide_another():
+    for broken in (b'"\xe0"', b"7"):  # as its name; looking for the other on this line raised
+        item = b'{"metadata":{"name":%s,"namespace":""}}'
+        BY_NAME["kube_lists"].run(
+            joined({"api/pods.json": b'{"items":[%s,%s]}' % (item % broken, item % b'"a"')})
+        )
 
 
 def test_a_set_whose_last_element_is_cut_off_says_that_it_lacks_one():

@@ -10,7 +10,10 @@ from tests.kernel.topologies import Scene
 
 def sentences(*cases: tuple[str, str, str]) -> pytest.MarkDecorator:
     """One test for each ``(sentence, set-up, questions)``."""
-    params = [pytest.param(setup, questions, id=sentence, marks=_marks(sentence)) for sentence, setup, questions in cases]
+    params = [
+        pytest.param(setup, questions, id=sentence, marks=_marks(sentence))
+        for sentence, setup, questions in cases
+    ]
     return pytest.mark.parametrize(("setup", "questions"), params)
 
 

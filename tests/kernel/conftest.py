@@ -1,6 +1,5 @@
 """Tests that ask the kernel: they need root and the tools, and say so where they are skipped."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from tests.kernel.topologies import Scene, scene
 
 HERE = Path(__file__).parent
 _REASON = why_not()
-_swept = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,16 +17,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not _REASON:
         return
     for item in items:
-        if HERE in item.path.parents and "kernel" in item.keywords:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.skip(reason=_REASON))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _swept() -> None:
+    """What dead processes left is removed before the first test."""
+    remove_leftovers()
 
 
 @pytest.fixture
 def one() -> Iterator[Scene]:
     """An empty scene."""
-    global _swept  # noqa: PLW0603  once a process
-    if not _swept:
-        remove_leftovers()
-        _swept = True
     with scene() as made:
         yield made

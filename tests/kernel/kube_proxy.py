@@ -67,8 +67,25 @@ def iptables(proxy: Proxy) -> str:
     nat, chains = list(_nat(proxy)), {"KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-MARK-MASQ"}
     chains |= {line.split()[1] for line in nat if line.startswith("-A KUBE-")}
     lines = ["*filter", ":INPUT ACCEPT", ":FORWARD ACCEPT", ":OUTPUT ACCEPT"]
-    lines += [f":{chain} -" for chain in ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-FIREWALL", "KUBE-PROXY-FIREWALL")]
-    lines += [*_filter(proxy), "COMMIT", "*nat", ":PREROUTING ACCEPT", ":INPUT ACCEPT", ":OUTPUT ACCEPT", ":POSTROUTING ACCEPT"]
+    lines += [
+        f":{chain} -"
+        for chain in (
+            "KUBE-SERVICES",
+            "KUBE-EXTERNAL-SERVICES",
+            "KUBE-FORWARD",
+            "KUBE-FIREWALL",
+            "KUBE-PROXY-FIREWALL",
+        )
+    ]
+    lines += [
+        *_filter(proxy),
+        "COMMIT",
+        "*nat",
+        ":PREROUTING ACCEPT",
+        ":INPUT ACCEPT",
+        ":OUTPUT ACCEPT",
+        ":POSTROUTING ACCEPT",
+    ]
     return "\n".join([*lines, *(f":{chain} -" for chain in sorted(chains)), *nat, "COMMIT", ""])
 
 
@@ -188,8 +205,13 @@ def nftables(proxy: Proxy) -> str:
             f"mark and {mark} != 0 mark set mark xor {mark} masquerade fully-random",
             f"ct status dnat {ip} saddr . {ip} daddr . meta l4proto . th dport @hairpin-connections masquerade fully-random",
         ],
-        "cluster-ips-check": [f"{ip} daddr @cluster-ips reject", f"{ip} daddr {SERVICE_CIDRS[proxy.v6]} drop"],
-        "nodeport-endpoints-check": [f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap @no-endpoint-nodeports"],
+        "cluster-ips-check": [
+            f"{ip} daddr @cluster-ips reject",
+            f"{ip} daddr {SERVICE_CIDRS[proxy.v6]} drop",
+        ],
+        "nodeport-endpoints-check": [
+            f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap @no-endpoint-nodeports"
+        ],
         "service-endpoints-check": [f"{ip} daddr . meta l4proto . th dport vmap @no-endpoint-services"],
         "firewall-check": [f"{ip} daddr . meta l4proto . th dport vmap @firewall-ips"],
         "services": [
@@ -197,18 +219,38 @@ def nftables(proxy: Proxy) -> str:
             f"{ip} daddr . meta l4proto . th dport vmap @service-ips",
             f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports",
         ],
-        "filter-prerouting-pre-dnat": ["type filter hook prerouting priority -110 ; policy accept ;", "ct state new jump firewall-check"],
-        "filter-output-pre-dnat": ["type filter hook output priority -110 ; policy accept ;", "ct state new jump firewall-check"],
-        "filter-input": ["type filter hook input priority 0 ; policy accept ;", "ct state new jump nodeport-endpoints-check", "ct state new jump service-endpoints-check"],
-        "filter-forward": ["type filter hook forward priority 0 ; policy accept ;", "ct state new jump service-endpoints-check", "ct state new jump cluster-ips-check"],
-        "filter-output": ["type filter hook output priority 0 ; policy accept ;", "ct state new jump service-endpoints-check", "ct state new jump cluster-ips-check"],
+        "filter-prerouting-pre-dnat": [
+            "type filter hook prerouting priority -110 ; policy accept ;",
+            "ct state new jump firewall-check",
+        ],
+        "filter-output-pre-dnat": [
+            "type filter hook output priority -110 ; policy accept ;",
+            "ct state new jump firewall-check",
+        ],
+        "filter-input": [
+            "type filter hook input priority 0 ; policy accept ;",
+            "ct state new jump nodeport-endpoints-check",
+            "ct state new jump service-endpoints-check",
+        ],
+        "filter-forward": [
+            "type filter hook forward priority 0 ; policy accept ;",
+            "ct state new jump service-endpoints-check",
+            "ct state new jump cluster-ips-check",
+        ],
+        "filter-output": [
+            "type filter hook output priority 0 ; policy accept ;",
+            "ct state new jump service-endpoints-check",
+            "ct state new jump cluster-ips-check",
+        ],
         "nat-prerouting": ["type nat hook prerouting priority -100 ; policy accept ;", "jump services"],
         "nat-output": ["type nat hook output priority -100 ; policy accept ;", "jump services"],
         "nat-postrouting": ["type nat hook postrouting priority 100 ; policy accept ;", "jump masquerading"],
     }
     for service in services:
         chains |= _chains(proxy, service)
-    declared = "\n".join(f"chain {name} {{ }}" for name, rules in chains.items() if not rules or "hook" not in rules[0])
+    declared = "\n".join(
+        f"chain {name} {{ }}" for name, rules in chains.items() if not rules or "hook" not in rules[0]
+    )
     filled = "\n".join(f"chain {name} {{\n" + "\n".join(rules) + "\n}" for name, rules in chains.items())
     return f"table {ip} kube-proxy {{\n{declared}\n" + "\n".join(body) + f"\n{filled}\n}}\n"
 
@@ -233,7 +275,11 @@ def _service_ips(proxy: Proxy) -> Iterator[str]:
 
 
 def _node_ports(proxy: Proxy) -> Iterator[str]:
-    yield from (f"{s.protocol} . {s.node_port} : goto external-{s.name}" for s in proxy.services if s.node_port and s.backends)
+    yield from (
+        f"{s.protocol} . {s.node_port} : goto external-{s.name}"
+        for s in proxy.services
+        if s.node_port and s.backends
+    )
 
 
 def _nobody(proxy: Proxy) -> Iterator[str]:
@@ -252,7 +298,9 @@ def _nobody_ports(proxy: Proxy) -> Iterator[str]:
 
 
 def _firewalls(proxy: Proxy) -> Iterator[str]:
-    yield from (f"{s.balancer} . {s.protocol} . {s.port} : goto firewall-{s.name}" for s in proxy.services if s.ranges)
+    yield from (
+        f"{s.balancer} . {s.protocol} . {s.port} : goto firewall-{s.name}" for s in proxy.services if s.ranges
+    )
 
 
 def _hairpins(proxy: Proxy) -> Iterator[str]:
@@ -285,4 +333,6 @@ def _dnat(proxy: Proxy, service: Service, among: Sequence[Backend]) -> list[str]
         return []
     ip = "ip6" if proxy.v6 else "ip"
     choices = ", ".join(f"{number} : {b.ip} . {b.port}" for number, b in enumerate(among))
-    return [f"meta l4proto {service.protocol} dnat {ip} addr . port to numgen random mod {len(among)} map {{ {choices} }}"]
+    return [
+        f"meta l4proto {service.protocol} dnat {ip} addr . port to numgen random mod {len(among)} map {{ {choices} }}"
+    ]

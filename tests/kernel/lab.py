@@ -24,7 +24,7 @@ from podpath.model.refs import NetnsId, node_netns, pod_netns
 
 TOOLS = (
     "ip", "bridge", "nft", "iptables-nft", "iptables-legacy", "ip6tables-nft", "iptables-nft-save",
-    "iptables-legacy-save", "ipset", "conntrack", "ss", "sysctl", "nsenter",
+    "iptables-legacy-save", "ipset", "conntrack", "ss", "sysctl", "nsenter", "unshare",
 )  # fmt: skip
 PLACE = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
@@ -61,7 +61,11 @@ SELDOM = ("conntrack",)
 """What is dumped only when a test asks for it: it takes long, and most tests begin with no connections."""
 NODE_SOURCES = tuple(name for name in SOURCES if name not in SELDOM)
 POD_SOURCES = tuple(
-    name for name in NODE_SOURCES if not name.startswith("bridge-") and "legacy" not in name and name not in ("ipset-save", "ip-nexthop.json")
+    name
+    for name in NODE_SOURCES
+    if not name.startswith("bridge-")
+    and "legacy" not in name
+    and name not in ("ipset-save", "ip-nexthop.json")
 )
 
 RULES = (
@@ -76,7 +80,12 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "needs root: network namespaces, iptables and nftables"
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    return f"not installed: {', '.join(missing)}" if missing else ""
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    made = subprocess.run(
+        ["unshare", "--net", "ip", "link", "add", "type", "veth"], check=False, capture_output=True, text=True
+    )
+    return f"no network namespaces here: {made.stderr.strip()}" if made.returncode else ""
 
 
 def remove_leftovers() -> None:
@@ -90,7 +99,7 @@ def remove_leftovers() -> None:
 @contextmanager
 def entered(name: str) -> Iterator[None]:
     """This thread is in a namespace: sockets that it makes belong there for ever."""
-    with open("/proc/thread-self/ns/net") as home, open(PLACE / name) as there:
+    with Path("/proc/thread-self/ns/net").open() as home, (PLACE / name).open() as there:
         _setns(there.fileno())
         try:
             yield
@@ -121,7 +130,9 @@ class Space:
         command = ["nsenter", f"--net={PLACE / self.netns}", "sh", "-ec", script]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise CommandError(f"in {self.name}: {script.strip()}: {done.stderr.strip() or done.stdout.strip()}")
+            raise CommandError(
+                f"in {self.name}: {script.strip()}: {done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout
 
 
@@ -132,22 +143,20 @@ class Lab:
     spaces: dict[str, Space] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     """What tests may call an address: ``b`` is 10.2.0.2."""
-    objects: dict[str, list[dict[str, object]]] = field(default_factory=lambda: {"pods": [], "nodes": [], "services": []})
+    objects: dict[str, list[dict[str, object]]] = field(
+        default_factory=lambda: {"pods": [], "nodes": [], "services": []}
+    )
     number: int = field(default_factory=lambda: next(_numbers))
     ports: Iterator[int] = field(default_factory=lambda: itertools.count(40001))
     """Source ports: each probe has its own, so that conntrack entries do not meet."""
     _dumped: dict[str, bytes] = field(default_factory=dict)
 
-    def __enter__(self) -> Lab:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Remove all namespaces."""
         batch = "".join(f"netns del {space.netns}\n" for space in self.spaces.values())
-        subprocess.run(["ip", "-force", "-batch", "-"], input=batch, text=True, check=False, capture_output=True)
+        subprocess.run(
+            ["ip", "-force", "-batch", "-"], input=batch, text=True, check=False, capture_output=True
+        )
         self.spaces.clear()
 
     def __getitem__(self, name: str) -> Space:
@@ -172,7 +181,11 @@ class Lab:
             {
                 "metadata": {"name": name, "namespace": "t"},
                 "spec": {"nodeName": node, "containers": [{"name": "c"}]},
-                "status": {"phase": "Running", "podIP": ips[0] if ips else "", "podIPs": [{"ip": ip} for ip in ips]},
+                "status": {
+                    "phase": "Running",
+                    "podIP": ips[0] if ips else "",
+                    "podIPs": [{"ip": ip} for ip in ips],
+                },
             }
         )
         if ips:
@@ -195,9 +208,7 @@ class Lab:
     def cable(self, one: str, dev: str, other: str, other_dev: str, mtu: int = 1500) -> None:
         """A veth pair between two namespaces, both ends up."""
         a, b = self[one].netns, self[other].netns
-        batch = (
-            f"link add {dev} mtu {mtu} netns {a} type veth peer name {other_dev} mtu {mtu} netns {b}\n"
-        )
+        batch = f"link add {dev} mtu {mtu} netns {a} type veth peer name {other_dev} mtu {mtu} netns {b}\n"
         subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
         for space, name in ((one, dev), (other, other_dev)):
             self[space].sh(f"ip link set {name} up\n{SOON}")
@@ -210,7 +221,10 @@ class Lab:
         """The bundle's files; of all namespaces, or anew of some, and then perhaps of some sources only."""
         spaces = [self[name] for name in names] if names else self.folders()
         self._dumped.update(_dump(spaces, sources))
-        api = {f"api/{kind}.json": json.dumps({"kind": "List", "items": items}).encode() for kind, items in self.objects.items()}
+        api = {
+            f"api/{kind}.json": json.dumps({"kind": "List", "items": items}).encode()
+            for kind, items in self.objects.items()
+        }
         return {**self._dumped, **api}
 
     def network(self, *names: str, sources: tuple[str, ...] = ()) -> Network:

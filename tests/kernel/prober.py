@@ -15,11 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from tests.kernel.lab import Space, entered
 
-PATIENT_S, IMPATIENT_S = 3.0, 0.6
+PATIENT_S, IMPATIENT_S = 3.0, 0.45
 """How long a probe waits that ought to be answered, and one that ought not."""
 AGAIN_S = 0.2
 """After this long a large datagram is sent once more: the first may have been lost to learn the path's MTU."""
@@ -117,8 +118,11 @@ class Prober:
             one.close()
         self.sockets.clear()
 
-    def socket(self, space: Space, *, v6: bool, udp: bool) -> socket.socket:
-        family, kind = (socket.AF_INET6 if v6 else socket.AF_INET), (socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
+    def make_socket(self, space: Space, *, v6: bool, udp: bool) -> socket.socket:
+        family, kind = (
+            (socket.AF_INET6 if v6 else socket.AF_INET),
+            (socket.SOCK_DGRAM if udp else socket.SOCK_STREAM),
+        )
         with entered(space.netns):
             one = socket.socket(family, kind)
         one.setblocking(False)
@@ -126,7 +130,9 @@ class Prober:
         self.sockets.append(one)
         return one
 
-    def watch(self, one: socket.socket, ready: Callable[[], None], events: int = selectors.EVENT_READ) -> None:
+    def watch(
+        self, one: socket.socket, ready: Callable[[], None], events: int = selectors.EVENT_READ
+    ) -> None:
         if one.fileno() in self.selector.get_map():
             self.selector.modify(one, events, ready)
         else:
@@ -140,7 +146,7 @@ class Prober:
 
     def serve(self, listener: Listener) -> None:
         v6 = ":" in listener.address or not listener.address
-        one = self.socket(listener.space, v6=v6, udp=listener.udp)
+        one = self.make_socket(listener.space, v6=v6, udp=listener.udp)
         self.servers.append(self.sockets.pop())
         if v6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, listener.v6only or bool(listener.address))
@@ -161,7 +167,7 @@ class Prober:
                 peer, _ = one.accept()
                 peer.setblocking(False)
                 self.sockets.append(peer)
-                self.watch(peer, lambda peer=peer, got=bytearray(): self._request(peer, got, listener))
+                self.watch(peer, partial(self._request, peer, bytearray(), listener))
 
     def _request(self, peer: socket.socket, got: bytearray, listener: Listener) -> None:
         try:
@@ -180,12 +186,12 @@ class Prober:
         except OSError:
             self.forget(peer)
             return
-        self.watch(peer, lambda rest=[answer]: self._pour(peer, rest), selectors.EVENT_WRITE)
+        self.watch(peer, partial(self._pour, peer, bytearray(answer)), selectors.EVENT_WRITE)
 
-    def _pour(self, peer: socket.socket, rest: list[bytes]) -> None:
+    def _pour(self, peer: socket.socket, rest: bytearray) -> None:
         with suppress(OSError):
-            rest[0] = rest[0][peer.send(rest[0]) :]
-        if not rest[0]:
+            del rest[: peer.send(rest)]
+        if not rest:
             self.forget(peer)
 
     def _datagram(self, one: socket.socket, listener: Listener) -> None:
@@ -200,7 +206,7 @@ class Prober:
     # --- clients --------------------------------------------------------------------------------------------------
 
     def begin(self, probe: Probe) -> None:
-        one = self.socket(probe.space, v6=probe.v6, udp=probe.udp)
+        one = self.make_socket(probe.space, v6=probe.v6, udp=probe.udp)
         try:
             one.bind((probe.source or ("::" if probe.v6 else "0.0.0.0"), probe.sport))
             one.connect((probe.address, probe.port))
@@ -274,12 +280,16 @@ def _plain(address: object) -> str:
     return str(address).removeprefix("::ffff:").partition("%")[0]
 
 
-def _packet_info(info: Iterator[tuple[int, int, bytes]] | list[tuple[int, int, bytes]]) -> tuple[str, list[tuple[int, int, bytes]]]:
+def _packet_info(
+    info: Iterator[tuple[int, int, bytes]] | list[tuple[int, int, bytes]],
+) -> tuple[str, list[tuple[int, int, bytes]]]:
     """The address a datagram was sent to, and what makes the answer come from it (ip(7), ipv6(7))."""
     for level, kind, data in info:
         if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
             _, _, to = struct.unpack("i4s4s", data[:12])
-            return socket.inet_ntop(socket.AF_INET, to), [(level, kind, struct.pack("i4s4s", 0, to, bytes(4)))]
+            return socket.inet_ntop(socket.AF_INET, to), [
+                (level, kind, struct.pack("i4s4s", 0, to, bytes(4)))
+            ]
         if level == socket.IPPROTO_IPV6 and kind == IPV6_PKTINFO:
             address = socket.inet_ntop(socket.AF_INET6, data[:16])
             return _plain(address), [(level, kind, data[:16] + bytes(4))]

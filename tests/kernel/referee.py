@@ -80,7 +80,9 @@ def _read(lab: Lab, text: str) -> Question:
         source=_address(lab, found["source"]) if found["source"] else "",
         sport=int(found["sport"] or next(lab.ports)),
         size=int(found["size"] or 0),
-        patience_s=IMPATIENT_S if {"timeout", "hangs"} & set((found["answer"] or "").split("|")) else PATIENT_S,
+        patience_s=IMPATIENT_S
+        if {"timeout", "hangs"} & set((found["answer"] or "").split("|"))
+        else PATIENT_S,
     )
     at, seen = found["at"] or "", found["seen"] or ""
     if at:
@@ -99,9 +101,19 @@ def ask_tracer(lab: Lab, network: Network, questions: Sequence[Question]) -> Non
         question.ours = trace_flow(network, flow_of(lab, question.probe))
 
 
+def be_patient(questions: Sequence[Question]) -> None:
+    """Wait long for what the tracer says is answered, and not for what it says is not: either way it may be wrong."""
+    for question in questions:
+        branches = question.ours.branches if question.ours is not None else ()
+        answered = any(b.works or ANSWERS.get(b.symptom) not in ("timeout", "hangs") for b in branches)
+        question.probe.patience_s = PATIENT_S if answered else IMPATIENT_S
+
+
 def flow_of(lab: Lab, probe: Probe) -> Flow:
     """The flow that a probe is. A host that no bundle shows asks from outside: by its address."""
-    source = probe.source or ("" if probe.space.id else lab.addresses[probe.space.name + ("6" if probe.v6 else "")])
+    source = probe.source or (
+        "" if probe.space.id else lab.addresses[probe.space.name + ("6" if probe.v6 else "")]
+    )
     return Flow(
         probe.space.id,
         parse_addr(probe.address),
@@ -140,7 +152,11 @@ def disagreement(question: Question) -> str:
         wrong = not any(_same_server(branch, probe) for branch in said)
     elif not wrong:
         wrong = not any(_same_symptom(branch, probe) for branch in said)
-    return "" if not wrong else f"{question.text}: the kernel says {question.kernel}, we say {ours.verdict.value}\n{_told(ours)}"
+    return (
+        ""
+        if not wrong
+        else f"{question.text}: the kernel says {question.kernel}, we say {ours.verdict.value}\n{_told(ours)}"
+    )
 
 
 def _same_server(branch: Branch, probe: Probe) -> bool:
@@ -148,18 +164,29 @@ def _same_server(branch: Branch, probe: Probe) -> bool:
         return False
     netns, addr, port = branch.server
     hidden = not netns
-    return (addr, port) == (parse_addr(probe.asked[0]), probe.asked[1]) and (hidden or netns.rpartition("/")[2] == probe.server)
+    return (addr, port) == (parse_addr(probe.asked[0]), probe.asked[1]) and (
+        hidden or netns.rpartition("/")[2] == probe.server
+    )
 
 
 def _same_symptom(branch: Branch, probe: Probe) -> bool:
-    """Whether the kernel's error is the one we tell. A neighbour that does not answer is told after a while; a TCP client
-    of IPv6 does not hear an error that comes while it still sends its SYN (LockDroppedIcmps)."""
+    """Whether the kernel's error is the one we tell.
+
+    A neighbour that does not answer is told after a while; a TCP client of IPv6 does not hear an error that comes while it
+    still sends its SYN (LockDroppedIcmps).
+    """
     told, outcome = ANSWERS.get(branch.symptom, ""), probe.outcome
-    if outcome == told or branch.symptom is Symptom.UNKNOWN or branch.disposition is Disposition.EXITS_NETWORK:
+    if (
+        outcome == told
+        or branch.symptom is Symptom.UNKNOWN
+        or branch.disposition is Disposition.EXITS_NETWORK
+    ):
         return True  # what a host or switch outside says of it no bundle shows
     slow = branch.disposition is Disposition.NEIGHBOR_UNREACHABLE or branch.symptom is Symptom.HANGS
     slow = slow or branch.end.last.kind in ("link-down", "bridge-port")
-    slow = slow or branch.disposition is Disposition.REPLY_LOST or branch.end.leg == "data"
+    slow = slow or branch.disposition is Disposition.REPLY_LOST
+    if branch.end.leg == "data":
+        return True  # the connection was there already: what its socket tells when it breaks depends on the moment
     unheard = probe.v6 and not probe.udp and outcome == "timeout" and branch.symptom is not Symptom.TIMEOUT
     return (slow and outcome in ("timeout", "no-host", "hangs", "reset")) or unheard
 
@@ -169,7 +196,11 @@ def _told(answer: Answer) -> str:
     for branch in answer.branches[:4]:
         end = branch.end.last
         seen = "" if branch.seen_as is None else f", seen as {format_addr(branch.seen_as)}"
-        server = "" if branch.server is None else f" at {branch.server[0]} {format_addr(branch.server[1])}:{branch.server[2]}"
+        server = (
+            ""
+            if branch.server is None
+            else f" at {branch.server[0]} {format_addr(branch.server[1])}:{branch.server[2]}"
+        )
         lines.append(
             f"    {branch.works} {branch.symptom.value}{server}{seen}: {branch.end.leg} ends in {branch.end.netns}: "
             f"{branch.disposition.value}: {end.stage}: {end.text} [{end.origin}] {end.origin.text}"

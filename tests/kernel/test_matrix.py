@@ -5,11 +5,14 @@ host outside, ``svcL`` and ``svcR`` a Service whose endpoint is near or far, ``h
 ``np`` a node port from outside, ``host`` a node to a Service.
 """
 
+from random import Random
+
 import pytest
 
 from tests.kernel.cases import set_up
 from tests.kernel.kube_proxy import Backend, Proxy, Service, iptables
-from tests.kernel.referee import disagreement
+from tests.kernel.lab import CommandError
+from tests.kernel.referee import ask_tracer, be_patient, disagreement, read_questions
 from tests.kernel.sickbay import SICKBAY
 from tests.kernel.topologies import CLUSTER_CIDR, Scene, cluster
 
@@ -106,16 +109,30 @@ def two_nodes(one: Scene, mode: str) -> Scene:
     for name in ("n1", "n2"):
         node = one.lab[name]
         rules = iptables(Proxy(name, one.lab.addresses[name], CLUSTER_CIDR, SERVICES))
-        node.sh(f"iptables-restore <<'X'\n{rules}X\niptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE")
+        node.sh(
+            f"iptables-restore <<'X'\n{rules}X\niptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE"
+        )
     for service in SERVICES:
-        ports = [{"port": service.port, "nodePort": service.node_port}] if service.node_port else [{"port": service.port}]
+        ports = (
+            [{"port": service.port, "nodePort": service.node_port}]
+            if service.node_port
+            else [{"port": service.port}]
+        )
         spec = {"clusterIP": service.ip, "clusterIPs": [service.ip], "ports": ports}
-        one.lab.objects["services"].append({"metadata": {"name": service.name, "namespace": "t"}, "spec": spec})
+        one.lab.objects["services"].append(
+            {"metadata": {"name": service.name, "namespace": "t"}, "spec": spec}
+        )
     return one
 
 
 CASES = [
-    pytest.param(mode, script, broken, id=f"{mode}: {name}", marks=[pytest.mark.xfail(reason=SICKBAY[name], strict=True)] if name in SICKBAY else [])
+    pytest.param(
+        mode,
+        script,
+        broken,
+        id=f"{mode}: {name}",
+        marks=[pytest.mark.xfail(reason=SICKBAY[name], strict=True)] if name in SICKBAY else [],
+    )
     for name, modes, script, broken in FAULTS
     for mode in modes
 ]
@@ -125,11 +142,55 @@ CASES = [
 def test_fault(two_nodes: Scene, script, broken):
     set_up(two_nodes, "n1", script)
     expected = broken.split()
-    text = "; ".join(f"{question} {'timeout|no-host|no-net|refused|invalid' if name in expected else 'ok'}" for name, question in PROBES.items())
+    text = "; ".join(
+        f"{question} {'timeout|no-host|no-net|refused|invalid' if name in expected else 'ok'}"
+        for name, question in PROBES.items()
+    )
     questions = two_nodes.ask(text)
     found = [name for name, question in zip(PROBES, questions, strict=True) if question.probe.outcome != "ok"]
     problems = [problem for question in questions if (problem := disagreement(question))]
     if found != sorted(expected, key=list(PROBES).index):
-        problems.insert(0, f"breaks {' '.join(found)}, not {broken}: {[question.kernel for question in questions]}")
+        problems.insert(
+            0, f"breaks {' '.join(found)}, not {broken}: {[question.kernel for question in questions]}"
+        )
+    if problems:
+        pytest.fail("\n" + "\n".join(problems), pytrace=False)
+
+
+SEVERAL = (
+    "; ".join(PROBES.values())
+    + "; a udp/c:53; c a:8080; b c:80; c 10.96.0.51:80; n2 10.96.0.52:80; n1 n2:80; a n2:30080; ext n2:30080; n1 n1:30080; c out:80; "
+    "a c:8080*20000; n1 c:8080; n2 a:80; a n1:80; ext n1:80"
+)
+LIMITED = ("unreachable", "no default", "no masquerade")
+"""Faults that make a node send more errors at once than it may, or whose verdict hangs on what the other node still does."""
+
+
+def faults_together(seed: int) -> tuple[str, str]:
+    """A kind of network, and the scripts of two or three faults in it."""
+    random = Random(seed)  # noqa: S311  faults, not secrets
+    mode = random.choice(("host-gw", "vxlan", "calico"))
+    fitting = [
+        script
+        for name, modes, script, _ in FAULTS
+        if mode in modes and script and not any(word in name for word in LIMITED)
+    ]
+    return mode, "\n".join(random.sample(fitting, k=random.choice((2, 3))))
+
+
+@pytest.mark.parametrize(
+    ("mode", "script"), [pytest.param(*faults_together(seed), id=f"seed {seed}") for seed in range(16)]
+)
+def test_of_several_faults_at_once_the_kernel_and_the_tracer_say_the_same(two_nodes: Scene, script):
+    try:
+        set_up(two_nodes, "n1", script)
+    except CommandError as error:
+        pytest.skip(f"these faults do not go together: {error}")
+    lab = two_nodes.lab
+    questions = read_questions(lab, SEVERAL)
+    ask_tracer(lab, lab.network(), questions)
+    be_patient(questions)
+    two_nodes.prober.probe([question.probe for question in questions])
+    problems = [problem for question in questions if (problem := disagreement(question))]
     if problems:
         pytest.fail("\n" + "\n".join(problems), pytrace=False)

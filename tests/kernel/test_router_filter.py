@@ -15,13 +15,13 @@ FILTER = (
     ("REJECT with tcp-reset refuses", "iptables -A FORWARD -p tcp -j REJECT --reject-with tcp-reset", "a b:80 refused; a udp/b:53 ok"),
     ("REJECT with icmp-net-unreachable", "iptables -A FORWARD -j REJECT --reject-with icmp-net-unreachable", "a b:80 no-net; a udp/b:53 timeout"),
     ("REJECT with icmp-host-unreachable", "iptables -A FORWARD -j REJECT --reject-with icmp-host-unreachable", "a b:80 no-host; a udp/b:53 timeout"),
-    ("REJECT with icmp-proto-unreachable", "iptables -A FORWARD -j REJECT --reject-with icmp-proto-unreachable", "a b:80 no-protocol; a udp/b:53"),
-    ("REJECT with icmp-net-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-net-prohibited", "a b:80 no-net; a udp/b:53"),
-    ("REJECT with icmp-host-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited", "a b:80 no-host; a udp/b:53"),
-    ("REJECT with icmp-admin-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-admin-prohibited", "a b:80 no-host; a udp/b:53"),
+    ("REJECT with icmp-proto-unreachable", "iptables -A FORWARD -j REJECT --reject-with icmp-proto-unreachable", "a b:80 no-protocol; a udp/b:53 no-protocol"),
+    ("REJECT with icmp-net-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-net-prohibited", "a b:80 no-net; a udp/b:53 no-net"),
+    ("REJECT with icmp-host-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited", "a b:80 no-host; a udp/b:53 no-host"),
+    ("REJECT with icmp-admin-prohibited", "iptables -A FORWARD -j REJECT --reject-with icmp-admin-prohibited", "a b:80 no-host; a udp/b:53 no-host"),
     ("DROP in OUTPUT is told to a UDP sender only", "iptables -A OUTPUT -j DROP", "r b:80 timeout; r udp/b:53 not-permitted; a ra:80 timeout"),
     ("REJECT in OUTPUT", "iptables -A OUTPUT -d 10.2.0.2 -j REJECT", "r b:80 refused; r udp/b:53 not-permitted"),
-    ("DROP in POSTROUTING", "iptables -t mangle -A POSTROUTING -j DROP", "a b:80 timeout; r b:80 timeout; r udp/b:53"),
+    ("DROP in POSTROUTING", "iptables -t mangle -A POSTROUTING -j DROP", "a b:80 timeout; r b:80 timeout; r udp/b:53 not-permitted"),
     ("DROP in raw PREROUTING", "iptables -t raw -A PREROUTING -s 10.1.0.2 -j DROP", "a b:80 timeout; b a:80 timeout"),
     ("REJECT in INPUT", "iptables -A INPUT -i ra -j REJECT", "a ra:80 refused; a udp/ra:53 refused; a rb:80 refused; b rb:80 ok"),
     ("replies are ESTABLISHED", "iptables -P FORWARD DROP\n" + ESTABLISHED + "iptables -A FORWARD -p tcp --dport 80 -j ACCEPT", "a b:80 ok; a b:8080 timeout; b a:80 ok; a udp/b:53 timeout"),
@@ -32,11 +32,11 @@ FILTER = (
     ("ip6tables is another family", "ip6tables -A FORWARD -j DROP", "a b:80 ok; a b6:80 timeout; a udp/b6:53 timeout"),
     ("ip6tables REJECT", "ip6tables -A FORWARD -j REJECT", "a udp/b6:53 refused; a b:80 ok"),
     ("ip6tables REJECT with tcp-reset", "ip6tables -A FORWARD -p tcp -j REJECT --reject-with tcp-reset", "a b6:80 refused"),
-    ("ip6tables REJECT with admin prohibited", "ip6tables -A FORWARD -j REJECT --reject-with icmp6-adm-prohibited", "a udp/b6:53"),
+    ("ip6tables REJECT with admin prohibited", "ip6tables -A FORWARD -j REJECT --reject-with icmp6-adm-prohibited", "a udp/b6:53 access"),
     ("an inet table sees both families", "nft 'table inet t { chain c { type filter hook forward priority 0; policy accept; tcp dport 80 drop; }; }'", "a b:80 timeout; a b6:80 timeout; a b:8080 ok; a b6:8080 ok"),
     ("legacy ACCEPT does not save from nft DROP", "iptables-legacy -A FORWARD -j ACCEPT\nnft 'table ip t { chain c { type filter hook forward priority 10; tcp dport 80 drop; }; }'", "a b:80 timeout; a b:8080 ok"),
     ("a DROP of iptables-legacy counts beside iptables-nft", "iptables-legacy -P FORWARD DROP\niptables-nft -P FORWARD ACCEPT", "a b:80 timeout"),
-    ("iptables ACCEPT does not save from an inet table that rejects later", "iptables -A FORWARD -j ACCEPT\nnft 'table inet f { chain c { type filter hook forward priority 10; ct state established,related accept; ct status dnat accept; reject with icmpx admin-prohibited; }; }'", "a b:80 no-host; a udp/b:53"),
+    ("iptables ACCEPT does not save from an inet table that rejects later", "iptables -A FORWARD -j ACCEPT\nnft 'table inet f { chain c { type filter hook forward priority 10; ct state established,related accept; ct status dnat accept; reject with icmpx admin-prohibited; }; }'", "a b:80 no-host; a udp/b:53 no-host"),
     ("ct status dnat accept", "iptables -t nat -A PREROUTING -d 10.96.0.1 -p tcp -j DNAT --to 10.2.0.2:8080\nnft 'table inet f { chain c { type filter hook forward priority 10; ct state established,related accept; ct status dnat accept; reject with icmpx admin-prohibited; }; }'", "a 10.96.0.1:80 ok at b:8080; a b:80 no-host"),
     ("a user chain returns at its end", "iptables -N X\niptables -A X -p udp -j DROP\niptables -A FORWARD -j X\niptables -A FORWARD -p tcp --dport 8080 -j DROP", "a b:80 ok; a udp/b:53 timeout; a b:8080 timeout"),
     ("RETURN in a user chain goes on in the caller", "iptables -N X\niptables -A X -p tcp --dport 80 -j RETURN\niptables -A X -j ACCEPT\niptables -A FORWARD -j X\niptables -A FORWARD -d 10.2.0.2 -j DROP", "a b:80 timeout; a b:8080 ok"),
@@ -65,7 +65,7 @@ FILTER = (
     ("an ICMP error of the router's own may be dropped too", "iptables -A FORWARD -j REJECT\niptables -A OUTPUT -p icmp -j DROP", "a b:80 timeout; a udp/b:53 timeout"),
     ("a reset on its way back may be dropped", "iptables -A FORWARD -p tcp --tcp-flags RST RST -j DROP", "a b:81 timeout; a b:80 ok"),
     ("a client may drop the error", "a$ iptables -A INPUT -p icmp -j DROP\niptables -A FORWARD -j REJECT", "a b:80 timeout; a udp/b:53 timeout"),
-)
+)  # fmt: skip
 
 
 @sentences(*FILTER)

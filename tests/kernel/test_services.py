@@ -8,7 +8,11 @@ from tests.kernel.kube_proxy import Backend, Proxy, Service, iptables, nftables
 from tests.kernel.sickbay import SICKBAY
 from tests.kernel.topologies import CLUSTER_CIDR, CLUSTER_CIDR6, Scene, cluster, scene
 
-A, B, C = Backend("10.244.1.2", 8080, "n1"), Backend("10.244.1.3", 8080, "n1"), Backend("10.244.2.2", 8080, "n2")
+A, B, C = (
+    Backend("10.244.1.2", 8080, "n1"),
+    Backend("10.244.1.3", 8080, "n1"),
+    Backend("10.244.2.2", 8080, "n2"),
+)
 B6, C6 = Backend("fd44:1::3", 8080, "n1"), Backend("fd44:2::2", 8080, "n2")
 BALANCER = "203.0.113.50"
 SERVICES = (
@@ -22,7 +26,9 @@ SERVICES = (
     Service("inner", "10.96.0.58", 80, (C,), internal_local=True),
     Service("wrong", "10.96.0.59", 80, (Backend("10.244.2.2", 9, "n2"),)),
     Service("sticky", "10.96.0.60", 80, (B, C), sticky=True),
-    Service("ranged", "10.96.0.61", 80, (B,), node_port=30061, balancer=BALANCER, ranges=("192.168.50.2/32",)),
+    Service(
+        "ranged", "10.96.0.61", 80, (B,), node_port=30061, balancer=BALANCER, ranges=("192.168.50.2/32",)
+    ),
     Service("dns", "10.96.0.10", 53, (Backend("10.244.2.2", 5353, "n2"),), protocol="udp"),
 )
 SERVICES6 = (
@@ -78,7 +84,9 @@ def by_iptables() -> Iterator[Scene]:
         for name in ("n1", "n2"):
             rules = iptables(Proxy(name, one.lab.addresses[name], CLUSTER_CIDR, SERVICES))
             rules6 = iptables(Proxy(name, one.lab.addresses[f"{name}6"], CLUSTER_CIDR6, SERVICES6))
-            one.lab[name].sh(f"iptables-restore <<'X'\n{rules}X\nip6tables-restore <<'X'\n{rules6}X\n" + MASQUERADE)
+            one.lab[name].sh(
+                f"iptables-restore <<'X'\n{rules}X\nip6tables-restore <<'X'\n{rules6}X\n" + MASQUERADE
+            )
         one.lab["n2"].sh("sysctl -qw net.ipv4.conf.all.route_localnet=1")
         yield _finished(one)
 
@@ -100,16 +108,26 @@ MASQUERADE = "iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16
 
 def _finished(one: Scene) -> Scene:
     for service in SERVICES:
-        spec = {"clusterIP": service.ip, "clusterIPs": [service.ip], "ports": [{"port": service.port, "protocol": service.protocol.upper()}]}
+        spec = {
+            "clusterIP": service.ip,
+            "clusterIPs": [service.ip],
+            "ports": [{"port": service.port, "protocol": service.protocol.upper()}],
+        }
         status = {"loadBalancer": {"ingress": [{"ip": service.balancer}]}} if service.balancer else {}
-        one.lab.objects["services"].append({"metadata": {"name": service.name, "namespace": "t"}, "spec": spec, "status": status})
+        one.lab.objects["services"].append(
+            {"metadata": {"name": service.name, "namespace": "t"}, "spec": spec, "status": status}
+        )
     one.known = one.lab.network()
     return one
 
 
 def _cases(*tables: tuple[tuple[str, str], ...]) -> list[object]:
     return [
-        pytest.param(questions, id=sentence, marks=[pytest.mark.xfail(reason=SICKBAY[sentence], strict=True)] if sentence in SICKBAY else [])
+        pytest.param(
+            questions,
+            id=sentence,
+            marks=[pytest.mark.xfail(reason=SICKBAY[sentence], strict=True)] if sentence in SICKBAY else [],
+        )
         for table in tables
         for sentence, questions in table
     ]

@@ -1,6 +1,7 @@
 """Who listens on what, and connections that are there already."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.kernel.referee import ask_tracer, disagreement, read_questions
 from tests.kernel.topologies import Scene, routed
 
 VIP = "10.96.0.1"
-LISTENERS = (
+LISTENERS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("a listener on 127.0.0.1 is not there for others", {"address": "127.0.0.1"}, "a b:7000 refused; b b:7000 refused; b 127.0.0.1:7000 ok"),
     ("a listener on one address is not there on another", {"address": "10.2.0.2"}, "a b:7000 ok; b 127.0.0.1:7000 refused"),
     ("a listener on :: takes IPv4", {}, "a b:7000 ok; a b6:7000 ok"),
@@ -21,7 +22,9 @@ LISTENERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(("listener", "questions"), [pytest.param(how, questions, id=name) for name, how, questions in LISTENERS])
+@pytest.mark.parametrize(
+    ("listener", "questions"), [pytest.param(how, questions, id=name) for name, how, questions in LISTENERS]
+)
 def test_listener(one: Scene, listener, questions):
     routed(one)
     one.listen("b", 7000, **listener)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -37,7 +37,9 @@ class Scene:
             self.listen(name, *PORTS)
             self.listen(name, *UDP_PORTS, udp=True)
 
-    def listen(self, name: str, *ports: int, udp: bool = False, address: str = "", v6only: bool = False) -> None:
+    def listen(
+        self, name: str, *ports: int, udp: bool = False, address: str = "", v6only: bool = False
+    ) -> None:
         """Servers on some ports."""
         for port in ports:
             self.prober.serve(Listener(self.lab[name], port, udp, address, v6only))
@@ -45,7 +47,13 @@ class Scene:
     def check(self, text: str) -> None:
         """The kernel says what the test says, and the tracer says what the kernel says."""
         questions = self.ask(text)
-        problems = [problem for question in questions for problem in (untrue(question), disagreement(question)) if problem]
+        assert all(question.answer for question in questions), "a sentence says what the kernel answers"
+        problems = [
+            problem
+            for question in questions
+            for problem in (untrue(question), disagreement(question))
+            if problem
+        ]
         if problems:
             pytest.fail("\n" + "\n".join(problems), pytrace=False)
 
@@ -76,9 +84,22 @@ def routed(one: Scene) -> Space:
     lab.pod("b", "r", "10.2.0.2", "fd02::2")
     for host, number in (("a", 1), ("b", 2)):
         lab.cable(host, "eth0", "r", f"r{host}")
-        attach(lab[host], "eth0", f"10.{number}.0.2/24", f"10.{number}.0.1", f"fd0{number}::2/64", f"fd0{number}::1")
-        router.sh(f"ip addr add 10.{number}.0.1/24 dev r{host}; ip addr add fd0{number}::1/64 dev r{host} nodad")
-        lab.addresses |= {f"r{host}": f"10.{number}.0.1", f"r{host}6": f"fd0{number}::1", f"{host}6": f"fd0{number}::2"}
+        attach(
+            lab[host],
+            "eth0",
+            f"10.{number}.0.2/24",
+            f"10.{number}.0.1",
+            f"fd0{number}::2/64",
+            f"fd0{number}::1",
+        )
+        router.sh(
+            f"ip addr add 10.{number}.0.1/24 dev r{host}; ip addr add fd0{number}::1/64 dev r{host} nodad"
+        )
+        lab.addresses |= {
+            f"r{host}": f"10.{number}.0.1",
+            f"r{host}6": f"fd0{number}::1",
+            f"{host}6": f"fd0{number}::2",
+        }
     forward(router)
     one.serve("a", "b", "r")
     return router
@@ -99,7 +120,9 @@ def bridged(one: Scene) -> Space:
         lab.pod(name, "r", f"10.244.0.{number + 1}", f"fd44::{number + 1}")
         lab.addresses[f"{name}6"] = f"fd44::{number + 1}"
         lab.cable(name, "eth0", "r", f"v{number}")
-        attach(lab[name], "eth0", f"10.244.0.{number + 1}/24", "10.244.0.1", f"fd44::{number + 1}/64", "fd44::1")
+        attach(
+            lab[name], "eth0", f"10.244.0.{number + 1}/24", "10.244.0.1", f"fd44::{number + 1}/64", "fd44::1"
+        )
         node.sh(f"ip link set v{number} master br0")
     forward(node)
     one.serve("p1", "p2", "p3", "r", "x")
@@ -119,14 +142,23 @@ OUTSIDE = "203.0.113.10"
 
 
 def cluster(one: Scene, mode: str = "host-gw") -> None:
-    """Two nodes with a bridge each, Pods a and b on n1 and c on n2, a host ext beside them; ``mode`` is host-gw, vxlan or
-    calico (routed Pods with proxy ARP). The switch between them no bundle shows."""
+    """Two nodes, Pods a and b on n1 and c on n2, and a host ext beside them.
+
+    ``mode`` is host-gw, vxlan or calico (routed Pods with proxy ARP). The switch between them no bundle shows.
+    """
     lab = one.lab
     lab.host("switch").sh("ip link add s0 type bridge forward_delay 0; ip link set s0 up")
     for number in (1, 2):
         lab.node(f"n{number}", f"192.168.50.{number}", f"fd50::{number}", pod_cidr=f"10.244.{number}.0/24")
     lab.host("ext", "192.168.50.100")
-    lab.addresses |= {"ext6": "fd50::100", "out": OUTSIDE, "n16": "fd50::1", "n26": "fd50::2", "cni1": "10.244.1.1", "cni2": "10.244.2.1"}
+    lab.addresses |= {
+        "ext6": "fd50::100",
+        "out": OUTSIDE,
+        "n16": "fd50::1",
+        "n26": "fd50::2",
+        "cni1": "10.244.1.1",
+        "cni2": "10.244.2.1",
+    }
     for name, number in (("n1", 1), ("n2", 2), ("ext", 100)):
         lab.cable(name, "eth0", "switch", f"s-{name}")
         lab["switch"].sh(f"ip link set s-{name} master s0")
@@ -151,10 +183,20 @@ def _bridge_cni(lab: Lab, node: int) -> None:
     lab[f"n{node}"].sh(
         f"ip link add cni0 type bridge forward_delay 0; ip link set cni0 address 02:00:00:00:0{node}:01 up\n"
         f"ip addr add 10.244.{node}.1/24 dev cni0; ip addr add fd44:{node}::1/64 dev cni0 nodad\n"
-        + "".join(f"ip link set veth-{pod} master cni0; bridge link set dev veth-{pod} hairpin on\n" for pod, _ in PODS[node])
+        + "".join(
+            f"ip link set veth-{pod} master cni0; bridge link set dev veth-{pod} hairpin on\n"
+            for pod, _ in PODS[node]
+        )
     )
     for pod, number in PODS[node]:
-        attach(lab[pod], "eth0", f"10.244.{node}.{number}/24", f"10.244.{node}.1", f"fd44:{node}::{number}/64", f"fd44:{node}::1")
+        attach(
+            lab[pod],
+            "eth0",
+            f"10.244.{node}.{number}/24",
+            f"10.244.{node}.1",
+            f"fd44:{node}::{number}/64",
+            f"fd44:{node}::1",
+        )
 
 
 def _calico(lab: Lab, node: int) -> None:
@@ -168,7 +210,9 @@ def _calico(lab: Lab, node: int) -> None:
         )
     )
     for pod, number in PODS[node]:
-        lab[pod].sh(f"ip route add 169.254.1.1 dev eth0; ip addr add 10.244.{node}.{number}/32 dev eth0\nip route add default via 169.254.1.1 dev eth0")
+        lab[pod].sh(
+            f"ip route add 169.254.1.1 dev eth0; ip addr add 10.244.{node}.{number}/32 dev eth0\nip route add default via 169.254.1.1 dev eth0"
+        )
 
 
 def _host_gateways(lab: Lab, node: int) -> None:
@@ -196,7 +240,9 @@ def forward(space: Space) -> None:
     space.sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
 
 
-def attach(space: Space, dev: str, address: str, gateway: str = "", address6: str = "", gateway6: str = "") -> None:
+def attach(
+    space: Space, dev: str, address: str, gateway: str = "", address6: str = "", gateway6: str = ""
+) -> None:
     """Addresses and default routes of a host."""
     script = f"ip addr add {address} dev {dev}\n"
     script += f"ip route add default via {gateway} dev {dev} onlink\n" if gateway else ""

@@ -1,5 +1,8 @@
-"""Does ``nft -j list ruleset`` say more than iptables-nft-save? On most nodes that kube-proxy serves with iptables it
-does not, and prints the same 100,000 rules once more in forty megabytes of JSON."""
+"""Does ``nft -j list ruleset`` say more than iptables-nft-save?
+
+On most nodes that kube-proxy serves with iptables it does not, and prints the same 100,000 rules once more in forty
+megabytes of JSON.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,11 @@ class _Named(msgspec.Struct, gc=False):
 
 
 def managed_orders(text: str, known: Collection[tuple[str, str]]) -> dict[tuple[str, str], int] | None:
-    """The places of the tables in nft's list, when all of them are iptables-nft's and in its own dump (``known``), and
-    nobody has put a chain or rule of another sort into them. None: the whole has to be read."""
+    """The places of the tables in nft's list, when it has none but those of iptables-nft.
+
+    All must be in iptables-nft's own dump (``known``), and nobody may have put a chain or rule of another sort into
+    them. None: the whole has to be read.
+    """
     if any(sign in text for sign in _FOREIGN) or not text.rstrip().endswith("]}"):
         return None
     bases = [chain[1] for chain in _BASE.finditer(text)]

@@ -46,8 +46,8 @@ class LazyNetns(Netns):
 
     _own: Folder
 
-    def __new__(cls, *place: object, **fields: object) -> Netns:  # type: ignore[misc]  # a copy is no longer lazy
-        """``place`` is id, node and folder; ``fields`` are those of a copy."""
+    def __new__(cls, *_place: object, **fields: object) -> Netns:  # type: ignore[misc]  # a copy is no longer lazy
+        """Without ``fields`` one that is read from its place; they are those of a copy."""
         return Netns(**fields) if fields else object.__new__(cls)  # type: ignore[arg-type]
 
     def __init__(self, id: NetnsId, node: str, folder: Folder) -> None:
@@ -82,7 +82,7 @@ def _one(name: str, source: str, parse: Parser[T]) -> tuple[str, Callable[[Folde
 def _shared(name: str, source: str, parse: Parser[T]) -> tuple[str, Callable[[Folder, LazyNetns], Fields]]:
     """A field whose entries many namespaces have alike."""
     return name, lambda folder, _netns: {
-        name: folder.read(source, folder.reading.entries.parsed(source, parse))  # type: ignore[type-var]
+        name: folder.read(source, folder.reading.entries.parsed(source, parse))
     }
 
 
@@ -95,7 +95,7 @@ def _held(
         reading = folder.reading
         if not reading.large or not folder.has(source):
             return {name: folder.read(source, parse)}
-        return {name: Held(reading.facts, f"{folder.path}/{source}", lambda: folder.read(source, parse))}  # type: ignore[arg-type]
+        return {name: Held(reading.facts, f"{folder.path}/{source}", lambda: folder.read(source, parse))}
 
     return name, load
 

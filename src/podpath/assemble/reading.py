@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from podpath.assemble.recent import Recent
 from podpath.assemble.shared_entries import SharedEntries
+from podpath.assemble.shared_native import SharedNative
 from podpath.assemble.shared_rules import SharedRules
 from podpath.model.origin import Origin, Unrecognized
 from podpath.parse.errors import ParseError
@@ -31,6 +32,7 @@ class Reading:
         """Whether only what is asked for is read, and in as little memory as can be."""
         self.entries = SharedEntries()
         self.rules = SharedRules() if large else None
+        self.native = SharedNative() if large else None
         self.facts: Recent[str, tuple[object, ...]] = Recent(LATEST_FACTS)
         self.texts: Recent[str, str] = Recent(LATEST_TEXTS)
         self._lost: dict[str, tuple[Unrecognized, ...]] = {}

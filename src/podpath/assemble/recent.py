@@ -33,8 +33,10 @@ class Recent(Generic[K, V]):
 
 
 class Held(Sequence[V]):
-    """The facts of a source that is large on many nodes and seldom asked for: it is read again when it is not among
-    the latest, so that a thousand of them cost the memory of a few."""
+    """The facts of a source that is large on many nodes and seldom asked for.
+
+    It is read again when it is not among the latest, so that a thousand of them cost the memory of a few.
+    """
 
     __slots__ = ("_key", "_load", "_recent")
 

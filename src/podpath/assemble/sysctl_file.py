@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from podpath.assemble.reading import Folder
-from podpath.model.linux.sysctl import Sysctls
+from podpath.model.linux.sysctl import Sysctls, conf_key
 from podpath.parse.sysctl import parse_sysctl
 
 SOURCE = "sysctl"
@@ -22,7 +23,35 @@ def sysctls_of(folder: Folder) -> Sysctls | None:
     if not folder.has(SOURCE):
         return None
     values = SysctlValues(folder)
-    return Sysctls(f"{folder.path}/{SOURCE}", values, SysctlLines(values))
+    return LazySysctls(f"{folder.path}/{SOURCE}", values, SysctlLines(values))
+
+
+class LazySysctls(Sysctls):
+    """Kernel parameters of a file; those that were asked for as numbers are held as numbers."""
+
+    @cached_property
+    def _numbers(self) -> dict[str, int | None]:
+        return {}
+
+    def number(self, key: str, default: int | None = None) -> int | None:
+        """The value as a number; ``default`` when the key is absent or not a number."""
+        numbers = self._numbers
+        if key not in numbers:
+            numbers[sys.intern(key)] = _number(self.values, key)
+        value = numbers[key]
+        return default if value is None else value
+
+    def conf(self, dev: str, name: str, *, v4: bool = True) -> int | None:
+        """``net.ipv4.conf.<dev>.<name>`` (or ipv6)."""
+        return self.number(conf_key(dev, name, v4=v4))
+
+
+def _number(values: Mapping[str, str], key: str) -> int | None:
+    text = values.found(key) if isinstance(values, SysctlValues) else values.get(key)
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None
 
 
 class SysctlValues(Mapping[str, str]):
@@ -39,7 +68,7 @@ class SysctlValues(Mapping[str, str]):
         """The value, without the cost of an exception for a key that is not there."""
         value = self._held.get(key, UNKNOWN)
         if value is UNKNOWN:
-            found = self._found(key)
+            found = self.found(key)
             value = self._held[sys.intern(key)] = None if found is None else sys.intern(found)
         return default if value is None else value  # type: ignore[return-value]  # a string: UNKNOWN was resolved
 
@@ -72,7 +101,7 @@ class SysctlValues(Mapping[str, str]):
         """The whole file, parsed."""
         return parse_sysctl(self._text()[1:], f"{self._folder.path}/{SOURCE}")[0]
 
-    def _found(self, key: str) -> str | None:
+    def found(self, key: str) -> str | None:
         """The last line that sysctl(8) prints for a key; other spellings of it are the parser's to tell."""
         text = self._text()
         begin = f"\n{key} = "

@@ -59,8 +59,10 @@ def _iptables(folder: Folder, backend: str, family: str) -> Parser[tuple[Table, 
 
 
 def _with_native(folder: Folder, tables: Sequence[Table]) -> list[Table]:
-    """The tables of iptables with those of nft. Those that iptables keeps in nf_tables take their place in nft's list:
-    it is the order in which tables were made."""
+    """The tables of iptables with those of nft.
+
+    Those that iptables keeps in nf_tables take their place in nft's list: it is the order in which tables were made.
+    """
     text = folder.text(NFT_JSON) or ""
     file = f"{folder.path}/{NFT_TEXT}"
     known = {(table.family, table.name) for table in tables if table.backend == "nft"}
@@ -75,7 +77,9 @@ def _with_native(folder: Folder, tables: Sequence[Table]) -> list[Table]:
     folder.reading.lose(f"{file}.json", ruleset.unrecognized)
     orders = {(table.family, table.name): table.order for table in ruleset.lossy}
     more = (table for table in ruleset.lossy if (table.family, table.name) not in known)
-    return [*_placed(tables, orders), *ruleset.tables, *more]
+    native = (*ruleset.tables, *more)
+    shared = folder.reading.native
+    return [*_placed(tables, orders), *(native if shared is None else shared.shared(native))]
 
 
 def _placed(tables: Sequence[Table], orders: dict[tuple[str, str], int]) -> list[Table]:

@@ -16,8 +16,11 @@ from podpath.parse.sysctl import parse_sysctl
 
 
 class NotUnderstood(Sequence[Unrecognized]):
-    """Counted when it is asked for. A small bundle is then read to its end, every rule too; of a large one this is what
-    the walks so far have read (``unread_files`` says how many files they have not)."""
+    """Counted when it is asked for.
+
+    A small bundle is then read to its end, every rule too; of a large one this is what the walks so far have read
+    (``unread_files`` says how many files they have not).
+    """
 
     def __init__(
         self,

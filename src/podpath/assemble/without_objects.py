@@ -31,7 +31,9 @@ def with_stand_ins(cluster: Cluster, namespaces: Mapping[NetnsId, Netns]) -> Clu
 
 def _pod(netns: Netns) -> Pod:
     _, namespace, name = netns.id.split("/", 2)
-    ips = tuple(PodIP(format_addr(a.addr)) for a in netns.addresses or () if a.scope == "global" and not a.secondary)
+    ips = tuple(
+        PodIP(format_addr(a.addr)) for a in netns.addresses or () if a.scope == "global" and not a.secondary
+    )
     return Pod(
         meta=Meta(name=name, namespace=namespace),
         place=Place(f"{netns.folder}/ip-addr.json"),

@@ -255,7 +255,14 @@ def _notrack(rule: Rule, table: Table, walk: Walk) -> None:
         walk.ct = UNTRACKED
         hook = "output" if walk.local_out else "prerouting"
         walk.note_rule(
-            hook.upper(), "not tracked", table, walk.chain, rule, kind="notrack", hook=hook, packet=walk.packet
+            hook.upper(),
+            "not tracked",
+            table,
+            walk.chain,
+            rule,
+            kind="notrack",
+            hook=hook,
+            packet=walk.packet,
         )
 
 

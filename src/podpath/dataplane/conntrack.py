@@ -27,6 +27,8 @@ class Entry:
     """Whether the first packet has passed the destination NAT rules."""
     src_done: bool = False
     mark: int = 0
+    handshake: bool = False
+    """Whether it began with a SYN: then an answer must be seen before anything else."""
 
 
 class Direction(enum.Enum):
@@ -57,6 +59,7 @@ class CtView:
 
 
 UNTRACKED = CtView(CtState.UNTRACKED)
+SYN = 2
 
 
 def packet_tuple(packet: Packet) -> Tuple:
@@ -96,11 +99,15 @@ class Tracker:
             entry, direction = found
             if direction is Direction.REPLY:
                 entry.seen_reply = True
+            elif entry.handshake and not entry.seen_reply and not packet.tcp_flags & SYN:
+                # an ACK to a SYN-ACK that did not come by here (tcp_conntracks: ack in SYN_SENT)
+                return CtView(CtState.INVALID)
             return CtView(CtState.ESTABLISHED if entry.seen_reply else CtState.NEW, entry, direction)
         if packet.protocol == TCP and not _may_begin(packet.tcp_flags, loose=loose):
             return CtView(CtState.INVALID)
         original = packet_tuple(packet)
-        return CtView(CtState.NEW, Entry(original, inverted(original)))
+        handshake = packet.protocol == TCP and bool(packet.tcp_flags & SYN)
+        return CtView(CtState.NEW, Entry(original, inverted(original), handshake=handshake))
 
     def _find(self, netns: Netns, one: Tuple) -> tuple[Entry, Direction] | None:
         found = self._entries.get((netns.id, one))

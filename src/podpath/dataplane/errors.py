@@ -67,6 +67,10 @@ def error_walk(ended: Walk, leg: str) -> Walk:
         packet = _icmp(ended.error, about, source)
     walk = Walk(ended.network, ended.decider, ended.tracker, leg, ended.netns, packet)
     walk.related = None if reset else about
+    if reset and ended.phys_in and not ended.at_socket:
+        # nf_send_reset: what came in by a port gets its reset by that port, past all hooks and untranslated
+        walk.phys_out, walk.oif = ended.phys_in, ended.iif
+        return walk
     view = ended.ct
     if view is not None and view.entry is not None and not ended.at_socket:
         # nf_ct_attach: the error is of the connection, even of one that was never confirmed

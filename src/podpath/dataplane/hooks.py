@@ -6,8 +6,8 @@ hook is by priority; NAT chains run inside the NAT hook, whatever priority they 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from podpath.dataplane.chains import Ruling, run_base_chain
 from podpath.dataplane.conntrack import CtView, Direction
@@ -36,16 +36,13 @@ class Station(NamedTuple):
     """The same chains in the other order they may stand in, where a dump does not show which."""
 
 
-_STATIONS: WeakKeyDictionary[Netns, dict[tuple[str, bool], tuple[Station, ...]]] = WeakKeyDictionary()
-
-
 def stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
     """What happens at a hook of a namespace, in order; empty when no rule of any table stands there."""
-    known = _STATIONS.setdefault(netns, {})
     key = (hook, v4)
-    if key not in known:
-        known[key] = _stations(netns, hook, v4=v4)
-    return known[key]
+    found: tuple[Station, ...] | None = netns.derived.get(key)
+    if found is None:
+        found = netns.derived[key] = _stations(netns, hook, v4=v4)
+    return found
 
 
 def _stations(netns: Netns, hook: str, *, v4: bool) -> tuple[Station, ...]:
@@ -90,8 +87,11 @@ def _nat_station(nat: list[tuple[Table, Chain, Base]], hook: str) -> Station:
     )
 
 
-def run_hook(walk: Walk, hook: str) -> Outcome:
-    """Everything at one hook. ``Outcome.NEXT`` when the packet lives on."""
+def run_hook(walk: Walk, hook: str, reroute: Callable[[Walk], Outcome] | None = None) -> Outcome:
+    """Everything at one hook. ``Outcome.NEXT`` when the packet lives on.
+
+    ``reroute`` is called at once where what the packet is routed by was changed.
+    """
     name = hook.upper()
     for station in stations(walk.netns, hook, v4=walk.v4):
         if station.kind == "conntrack":
@@ -105,6 +105,9 @@ def run_hook(walk: Walk, hook: str) -> Outcome:
             walk.rerouted = walk.rerouted or (
                 walk.packet is not before and _routes(table, chain) and _way(before) != _way(walk.packet)
             )
+        if outcome is not Outcome.END and walk.rerouted and reroute is not None:
+            walk.rerouted = False
+            outcome = reroute(walk)
         if outcome is Outcome.END:
             return outcome
     if (

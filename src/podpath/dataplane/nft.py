@@ -122,6 +122,11 @@ _INDEXES: WeakKeyDictionary[Table, dict[str, Index]] = WeakKeyDictionary()
 
 
 def _index(one: NftSet, table: Table) -> Index:
+    model: Table | None = getattr(
+        table, "model", None
+    )  # where many nodes have one list of elements, it has one index
+    if model is not None and one.name in model.sets and model.sets[one.name].elements is one.elements:
+        table = model
     indexes = _INDEXES.setdefault(table, {})
     index = indexes.get(one.name)
     if index is None:
@@ -280,6 +285,9 @@ def _payload(expr: nf.Payload, walk: Walk) -> Value:
         case "tcp" | "udp" | "sctp" | "th" | "udplite" | "dccp" as name:
             if name != "th" and packet.protocol != _PORTED[name]:
                 return BREAK
+            if name == "th" and packet.protocol in (ICMP, ICMPV6):
+                # the same bytes of another header: type and code, and a checksum that is like no port
+                return {"sport": packet.icmp_type * 256 + packet.icmp_code, "dport": -1}.get(field, UNKNOWN)
             if name == "th" and packet.protocol not in _PORTED.values():
                 return BREAK
             return {"sport": packet.sport, "dport": packet.dport, "flags": packet.tcp_flags}.get(

@@ -52,16 +52,19 @@ def in_node_network(network: Network, addr: int) -> bool:
     return any(addr in subnet for subnet in subnets)
 
 
+_SUBNETS: WeakKeyDictionary[Network, tuple[Prefix, ...]] = WeakKeyDictionary()
+
+
 def _subnets(network: Network) -> tuple[Prefix, ...]:
-    found = []
-    for station in wires(network):
-        names = {station.link.name, station.link.master}
-        found += [
-            make_prefix(a.addr, a.length)
-            for a in station.netns.addresses or ()
-            if a.dev in names and a.scope == "global"
-        ]
-    return tuple(found)
+    known = _SUBNETS.get(network)
+    if known is None:
+        found: dict[Prefix, None] = {}
+        for station in wires(network):
+            names = {station.link.name, station.link.master}
+            addresses = (a for a in station.netns.addresses or () if a.dev in names and a.scope == "global")
+            found |= dict.fromkeys(make_prefix(a.addr, a.length) for a in addresses)
+        known = _SUBNETS[network] = tuple(found)
+    return known
 
 
 def underlay_knows_pods(network: Network, packet: Packet, flow: Flow, decider: Decider) -> bool:
@@ -72,16 +75,23 @@ def underlay_knows_pods(network: Network, packet: Packet, flow: Flow, decider: D
     """
     if in_node_network(network, packet.src):
         return True
-    if any(
-        link.vxlan is not None
-        for netns in network.namespaces.values()
-        if netns.is_host
-        for link in (netns.links or {}).values()
-    ):
+    if _tunnels(network):
         return False
     if _masqueraded_elsewhere(network, flow):
         return False
     return decider.suppose(f"does the network outside route {format_addr(packet.src)} back to its node")
+
+
+_TUNNELS: WeakKeyDictionary[Network, bool] = WeakKeyDictionary()
+
+
+def _tunnels(network: Network) -> bool:
+    """Whether some node has a tunnel's device."""
+    known = _TUNNELS.get(network)
+    if known is None:
+        links = (link for netns in network.hosts for link in (netns.links or {}).values())
+        known = _TUNNELS[network] = any(link.vxlan is not None for link in links)
+    return known
 
 
 _ELSEWHERE: WeakKeyDictionary[Network, dict[int, bool]] = WeakKeyDictionary()

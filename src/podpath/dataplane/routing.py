@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -147,9 +145,11 @@ class Fib:
                     )
                 if route.type not in ("unicast", "local", "broadcast", "multicast", "anycast"):
                     return FibResult(route.type, route, rule=rule)
-                hops = tuple(
-                    hop for hop in route.nexthops if self._alive(hop) and (not key.oif or hop.dev == key.oif)
-                )
+                hops = route.nexthops
+                if key.oif or len(hops) != 1 or not self._alive(hops[0]):
+                    hops = tuple(
+                        hop for hop in hops if self._alive(hop) and (not key.oif or hop.dev == key.oif)
+                    )
                 if hops or (route.type != "unicast" and not route.nexthops):
                     return FibResult(route.type, route, hops, rule)
         return None
@@ -238,27 +238,13 @@ def _conf(netns: Netns, dev: str, name: str, *, v4: bool) -> int:
     return (netns.sysctls.conf(dev, name, v4=v4) or 0) if netns.sysctls is not None else 0
 
 
-@dataclass
-class _Fibs:
-    v4: Fib | None = None
-    v6: Fib | None = None
-
-
-_FIBS: WeakKeyDictionary[Netns, _Fibs] = WeakKeyDictionary()
-
-
 def fib_of(netns: Netns, *, v4: bool) -> Fib:
     """The compiled routing state of a namespace; kept as long as the namespace lives."""
-    fibs = _FIBS.get(netns)
-    if fibs is None:
-        fibs = _FIBS[netns] = _Fibs()
-    if v4:
-        if fibs.v4 is None:
-            fibs.v4 = Fib(netns, v4=True)
-        return fibs.v4
-    if fibs.v6 is None:
-        fibs.v6 = Fib(netns, v4=False)
-    return fibs.v6
+    key = "fib" if v4 else "fib6"
+    found: Fib | None = netns.derived.get(key)
+    if found is None:
+        found = netns.derived[key] = Fib(netns, v4=v4)
+    return found
 
 
 def address_type(netns: Netns, addr: int, dev: str = "") -> str:
@@ -320,6 +306,8 @@ def select_address(
 
 
 def _select_v6(netns: Netns, dev: str, towards: int) -> InterfaceAddress | None:
+    if towards == LOOPBACK_V6:
+        return netns.addresses_by_value.get(towards)
     link_local = towards >> 118 == 0x3FA
     candidates = [
         a for a in netns.addresses or () if not is_v4(a.addr) and not a.tentative and a.scope != "host"

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from podpath.dataplane.routing import FibKey, address_type, fib_of, is_loopback
 from podpath.dataplane.source_check import source_problem
-from podpath.model.addr import is_v4
+from podpath.model.addr import is_v4, make_prefix
 from podpath.model.linux.link import Link
 from podpath.model.network import Netns, Network
 from podpath.model.refs import NetnsId
@@ -47,8 +47,7 @@ def wires(network: Network) -> tuple[Station, ...]:
     if known is None:
         known = _WIRES[network] = tuple(
             Station(netns, link)
-            for netns in network.namespaces.values()
-            if netns.is_host
+            for netns in network.hosts
             for link in (netns.links or {}).values()
             if is_wire(network, netns, link)
         )
@@ -123,6 +122,25 @@ def answerer(network: Network, netns: Netns, dev: str, target: int, asker: int) 
     return None
 
 
+_PORTS: WeakKeyDictionary[Network, dict[tuple[NetnsId, str], dict[str, Link]]] = WeakKeyDictionary()
+
+
+def port_of(network: Network, netns: Netns, bridge: Link, mac: str) -> Link | None:
+    """The first port of a bridge behind which a device has a MAC address."""
+    known = _PORTS.setdefault(network, {})
+    key = netns.id, bridge.name
+    ports = known.get(key)
+    if ports is None:
+        ports = known[key] = {}
+        for port in (netns.links or {}).values():
+            peer = network.peers.get((netns.id, port.name)) if port.master == bridge.name else None
+            other = network.namespaces.get(peer[0]) if peer is not None else None
+            link = (other.links or {}).get(peer[1]) if other is not None and peer is not None else None
+            if link is not None:
+                ports.setdefault(link.mac, port)
+    return ports.get(mac)
+
+
 def _bridge_of(network: Network, netns: Netns, dev: str) -> Station | None:
     """The bridge that a device is, or that its other end is a port of."""
     link = (netns.links or {}).get(dev)
@@ -162,7 +180,7 @@ def answers(station: Station, target: int, asker: int) -> bool:
     if not link.up:
         return False
     if address_type(netns, target) == "LOCAL":
-        may = _may_answer(netns, link.name, target)
+        may = _may_answer(netns, link.name, target, asker)
     else:
         may = is_v4(target) and _proxies(netns, link.name, target, asker)
     if may and is_v4(target) and is_v4(asker):
@@ -172,12 +190,21 @@ def answers(station: Station, target: int, asker: int) -> bool:
     return may
 
 
-def _may_answer(netns: Netns, dev: str, target: int) -> bool:
+def _may_answer(netns: Netns, dev: str, target: int, asker: int) -> bool:
+    """Whether a host tells of an own address on a device (ndisc_recv_ns; arp_ignore, arp_filter)."""
     own = netns.addresses_by_value.get(target)
+    here = own is not None and own.dev == dev
     if not is_v4(target):
-        return own is not None and own.dev == dev
+        return here
     ignore = max(_conf(netns, "all", "arp_ignore"), _conf(netns, dev, "arp_ignore"))
-    return ignore == 0 or (own is not None and own.dev == dev and ignore < 3)
+    if ignore == 2 and own is not None:
+        here = here and asker in make_prefix(own.addr, own.length)
+    if ignore and not (here and ignore < 3):
+        return False
+    if not (_conf(netns, "all", "arp_filter") or _conf(netns, dev, "arp_filter")):
+        return True
+    back = fib_of(netns, v4=True).lookup(FibKey(asker, target, uid=0))
+    return any(hop.dev == dev for hop in back.hops)
 
 
 def _proxies(netns: Netns, dev: str, target: int, asker: int) -> bool:
@@ -194,16 +221,43 @@ def _conf(netns: Netns, dev: str, name: str) -> int:
     return (netns.sysctls.conf(dev, name) or 0) if netns.sysctls is not None else 0
 
 
-def wire_answerer(network: Network, asking: Netns, target: int) -> Station | None:
+def wire_answerer(network: Network, asking: Netns, target: int, asker: int) -> Station | None:
     """The node device on the underlay that answers for an address; None when none in the bundle does."""
     for netns_id, dev in network.owners.get(target, ()):
         netns = network.namespaces[netns_id]
         if netns is asking or not netns.is_host:
             continue
-        entrance = entrance_of(network, netns, dev)
-        if entrance is not None:
+        entrance = entrance_of(network, netns, dev) or (_uplink(network, netns) if is_v4(target) else None)
+        if entrance is None:
+            continue
+        master = (netns.links or {}).get(entrance.link.master)
+        device = master if master is not None and master.kind == "bridge" else entrance.link
+        if _may_answer(netns, device.name, target, asker):
             return entrance
     return None
+
+
+def _uplink(network: Network, netns: Netns) -> Station | None:
+    return next((station for station in wires(network) if station.netns is netns), None)
+
+
+def held_in_silence(network: Network, asking: Netns, target: int) -> bool:
+    """Whether another node holds an address, for which ``wire_answerer`` found that none answers.
+
+    For a balancer's address a program may answer (MetalLB), whatever the kernel is told.
+    """
+    if not any(
+        netns_id != asking.id and network.namespaces[netns_id].is_host
+        for netns_id, _ in network.owners.get(target, ())
+    ):
+        return False
+    services = network.cluster.services.values()
+    balanced = (
+        ip
+        for one in services
+        for ip in (*one.spec.external_ips, *(i.ip for i in one.status.load_balancer.ingress))
+    )
+    return all(target != ip for ip in balanced)
 
 
 def entrance_of(network: Network, netns: Netns, dev: str) -> Station | None:

@@ -28,8 +28,10 @@ def source_problem(
 ) -> Problem | None:
     """None when an IPv4 packet from ``src`` may come in by ``dev``."""
     strict = max(_conf(netns, "all", "rp_filter"), _conf(netns, dev, "rp_filter"))
-    accept_local = _conf(netns, "all", "accept_local") or _conf(netns, dev, "accept_local")
     own = netns.addresses_by_value.get(src)
+    if own is None and not strict:
+        return None
+    accept_local = _conf(netns, "all", "accept_local") or _conf(netns, dev, "accept_local")
     if own is not None and not accept_local:
         return Problem(
             "martian",

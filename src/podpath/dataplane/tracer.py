@@ -338,13 +338,17 @@ class _Question:
         if _ends_of(got) == _ends_of(wanted):
             return None
         where = f"{format_addr(got.src)}:{got.sport} -> {format_addr(got.dst)}:{got.dport}"
-        walk.retag("reply-not-untranslated", f"data arrives as {where}, which is another connection", Disposition.REPLY_LOST)
+        walk.retag(
+            "reply-not-untranslated",
+            f"data arrives as {where}, which is another connection",
+            Disposition.REPLY_LOST,
+        )
         return self._branch(works=False, symptom=silence)
 
     def _told(self, ended: Walk, sender: NetnsId | None, sent: Packet) -> tuple[bool, Walk]:
         """Whether the error that the end of a walk sends reaches the socket it is about, and its own walk."""
         error = error_walk(ended, f"{ended.leg} icmp")
-        run(error, Stage.ROUTE_OUTPUT)
+        run(error, Stage.PORT_SEND if error.phys_out else Stage.ROUTE_OUTPUT)
         if sender is None:
             home = error.disposition is Disposition.EXITS_NETWORK and error.packet.dst == sent.src
         else:
@@ -422,4 +426,6 @@ def _ends_of(packet: Packet) -> tuple[int, int, int, int]:
 
 def _turned(packet: Packet) -> Packet:
     """The packet that answers."""
-    return msgspec.structs.replace(packet, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport)
+    return msgspec.structs.replace(
+        packet, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport
+    )

@@ -11,6 +11,7 @@ from podpath.dataplane.conntrack import CtView, Tracker
 from podpath.dataplane.decisions import Decider
 from podpath.dataplane.routing import FibResult
 from podpath.dataplane.segment import Station
+from podpath.model.addr import is_v4
 from podpath.model.flow import Packet
 from podpath.model.linux.link import Link
 from podpath.model.linux.netfilter import Rule, Table
@@ -79,6 +80,7 @@ class Walk:
     tunnel: Link | None = None
     vni: int | None = None
     inner_mac: str = ""
+    inner_related: Packet | None = None
     local_out: bool = False
     """Whether this packet was sent by this namespace (not forwarded)."""
     too_big: int = 0
@@ -112,7 +114,7 @@ class Walk:
     @property
     def v4(self) -> bool:
         """The family of the packet at hand."""
-        return self.packet.v4
+        return is_v4(self.packet.dst)
 
     @property
     def link(self) -> Link | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from podpath.model.kube.cluster import Cluster
 from podpath.model.linux.agents import KubeletConfig, KubeProxyConfig, LogLine
@@ -22,7 +23,6 @@ from podpath.model.linux.sockets import Socket
 from podpath.model.linux.sysctl import Sysctls
 from podpath.model.origin import Origin, Unrecognized
 from podpath.model.refs import NetnsId, node_netns
-
 
 End = tuple[NetnsId, str]
 """A device of a namespace: an end of a veth pair."""
@@ -70,6 +70,11 @@ class Netns:
     def source(self, name: str, text: str = "") -> Origin:
         """A whole source as evidence (of an absence)."""
         return Origin(f"{self.folder}/{name}", 0, text)
+
+    @cached_property
+    def derived(self) -> dict[object, Any]:
+        """What was worked out of it (its routing tables, the order of its hooks): kept with it, gone with it."""
+        return {}
 
     @cached_property
     def addresses_by_value(self) -> Mapping[int, InterfaceAddress]:
@@ -152,8 +157,12 @@ class ChangedNamespaces(Mapping[NetnsId, Netns]):
     def of(cls, namespaces: Mapping[NetnsId, Netns], netns: Netns) -> ChangedNamespaces:
         """These namespaces with one replaced or added."""
         if isinstance(namespaces, cls):
-            return cls(namespaces._namespaces, {**namespaces._changed, netns.id: netns})
+            return namespaces.changed_again(netns)
         return cls(namespaces, {netns.id: netns})
+
+    def changed_again(self, netns: Netns) -> ChangedNamespaces:
+        """These with another one replaced or added."""
+        return ChangedNamespaces(self._namespaces, {**self._changed, netns.id: netns})
 
     def get(self, key: NetnsId, default: Netns | None = None) -> Netns | None:  # type: ignore[override]
         """The namespace, without the cost of an exception where there is none."""

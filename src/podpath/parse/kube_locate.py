@@ -67,7 +67,10 @@ def _scalar(data: bytes, offset: int, path: tuple[str, ...]) -> str | None:
     tokens = _TOKEN.finditer(data, found)
     next(tokens)
     next(tokens)
-    return _decode_text(next(tokens).group())
+    try:
+        return _decode_text(next(tokens).group())
+    except (msgspec.DecodeError, UnicodeDecodeError):  # of a broken object on the line of the one that is wanted
+        return None
 
 
 def _line_of(data: bytes, offset: int, origin: Origin, path: tuple[str, ...]) -> Origin:

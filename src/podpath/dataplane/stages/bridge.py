@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from podpath.dataplane.hooks import run_bridge_hook, run_hook
 from podpath.dataplane.routing import fib_of
-from podpath.dataplane.segment import is_wire
+from podpath.dataplane.segment import is_wire, port_of
 from podpath.dataplane.stages.output import fib_key
 from podpath.dataplane.stages.receive import forwarding_off, segmented_late, source_check
 from podpath.dataplane.stages.transmit import resolve_on_bridge
@@ -141,9 +141,11 @@ def _out_port(walk: Walk, bridge: Link) -> Outcome:
         return Outcome.END
     if walk.phys_in:
         walk.bridged = True
-        for hook in ("forward", "postrouting"):
-            if run_hook(walk, hook) is Outcome.END:
-                return Outcome.END
+        if run_hook(walk, "forward") is Outcome.END:
+            return Outcome.END
+        walk.iif = ""  # br_nf_post_routing names no way in, other than ip_output
+        if run_hook(walk, "postrouting") is Outcome.END:
+            return Outcome.END
     return Outcome.ACROSS
 
 
@@ -153,14 +155,9 @@ def find_port(walk: Walk, bridge: Link) -> Link | None:
     Even a static entry moves to the port its owner is heard on (br_fdb_update).
     """
     links = walk.netns.links or {}
-    ports = [link for link in links.values() if link.master == bridge.name]
-    for port in ports:
-        peer = walk.network.peers.get((walk.netns.id, port.name))
-        other = walk.network.namespaces.get(peer[0]) if peer is not None else None
-        if other is not None and peer is not None:
-            link = (other.links or {}).get(peer[1])
-            if link is not None and link.mac == walk.dst_mac:
-                return port
+    attached = port_of(walk.network, walk.netns, bridge, walk.dst_mac)
+    if attached is not None:
+        return attached
     learned = next(
         (
             e
@@ -171,6 +168,7 @@ def find_port(walk: Walk, bridge: Link) -> Link | None:
     )
     if learned is not None and learned.dev in links:
         return links[learned.dev]
+    ports = (link for link in links.values() if link.master == bridge.name)
     return next((port for port in ports if is_wire(walk.network, walk.netns, port)), None)
 
 

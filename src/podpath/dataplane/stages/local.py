@@ -109,6 +109,7 @@ def _decapsulate(walk: Walk) -> Outcome:
     walk.note("vxlan", f"unwrapped by {link.name}", link.origin, dev=link.name)
     walk.reenter(link.name)
     walk.packet, walk.inner, walk.tunnel = inner[0], None, None
+    walk.related, walk.inner_related = walk.inner_related, None
     walk.dst_mac, walk.inner_mac = walk.inner_mac, ""
     walk.change(mark=0)
     walk.ct = None

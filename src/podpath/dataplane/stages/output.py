@@ -149,36 +149,37 @@ def _source(walk: Walk, result: FibResult) -> int | None:
 
 
 def output_hook(walk: Walk) -> Outcome:
-    """LOCAL_OUT; a changed destination or mark is routed again (ip_route_me_harder)."""
+    """LOCAL_OUT. Its chains see the first route's device, whatever was routed anew in between (nf_hook_state.out)."""
     walk.iif = ""
     walk.local_out = True
     walk.rerouted = False
-    before = walk.packet
-    outcome = run_hook(walk, "output")
-    if outcome is Outcome.END:
+    first = walk.oif
+    new = ""
+
+    def reroute(walk: Walk) -> Outcome:
+        nonlocal new
+        outcome = _route_again(walk)
+        new, walk.oif = walk.oif, first
         return outcome
-    after = walk.packet
-    if not walk.rerouted or (
-        before.dst == after.dst and before.src == after.src and fib_of(walk.netns, v4=walk.v4).simple
-    ):
-        return Outcome.NEXT
-    result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=after.src, iif="lo"))
+
+    outcome = run_hook(walk, "output", reroute)
+    walk.oif = new or first
+    return outcome
+
+
+def _route_again(walk: Walk) -> Outcome:
+    """The destination, or the mark, was changed (ip_route_me_harder)."""
+    packet = walk.packet
+    result = fib_of(walk.netns, v4=walk.v4).lookup(fib_key(walk, src=packet.src, iif="lo"))
     outcome = _take(walk, result)
     if outcome is not Outcome.NEXT:
-        if after.protocol == TCP:
-            walk.symptom = (
-                Symptom.TIMEOUT
-            )  # its timers take no notice of a SYN that could not be sent (tcp_connect)
+        if packet.protocol == TCP:  # its timers take no notice of a SYN that could not be sent (tcp_connect)
+            walk.symptom = Symptom.TIMEOUT
         return outcome
-    if walk.v4 and is_loopback(after.src) and walk.oif != "lo" and not _localnet_allowed(walk, walk.oif):
-        step = Step(
-            "route",
-            f"source {format_addr(after.src)} may not leave by {walk.oif}: route_localnet is 0",
-            _origin(walk, f"net.ipv4.conf.{walk.oif.replace('.', '/')}.route_localnet"),
-            kind="martian",
-            key=f"net.ipv4.conf.{walk.oif.replace('.', '/')}.route_localnet",
-            packet=after,
-        )
+    if walk.v4 and is_loopback(packet.src) and walk.oif != "lo" and not _localnet_allowed(walk, walk.oif):
+        key = f"net.ipv4.conf.{walk.oif.replace('.', '/')}.route_localnet"
+        text = f"source {format_addr(packet.src)} may not leave by {walk.oif}: route_localnet is 0"
+        step = Step("route", text, _origin(walk, key), kind="martian", key=key, packet=packet)
         return walk.end(Disposition.MARTIAN_SOURCE, Symptom.TIMEOUT, step)
     walk.note("route", f"again: {route_text(result)}", result.origin, dev=walk.oif)
     return Outcome.NEXT

@@ -156,8 +156,6 @@ def route_input(walk: Walk) -> Outcome:
 def _martian(walk: Walk) -> Step | None:
     """Sources and destinations that no host accepts from a wire."""
     packet = walk.packet
-    key = conf_key(walk.iif, "route_localnet")
-    localnet = conf_or(walk, "all", "route_localnet") or conf_or(walk, walk.iif, "route_localnet")
     if (
         packet.src in MULTICAST_V4
         or packet.src == BROADCAST_V4
@@ -166,10 +164,13 @@ def _martian(walk: Walk) -> Step | None:
     ):
         text = f"{format_addr(packet.src)} -> {format_addr(packet.dst)} cannot come from a wire"
         return Step("route", text, walk.netns.source("ip-route.json"), kind="martian", packet=packet)
-    if (packet.src in LOOPBACK_V4 or packet.dst in LOOPBACK_V4) and not localnet and walk.iif != "lo":
-        text = f"a loopback address on {walk.iif}: route_localnet is 0"
-        return Step("route", text, sysctl_origin(walk, key), kind="martian", key=key, packet=packet)
-    return None
+    if (packet.src not in LOOPBACK_V4 and packet.dst not in LOOPBACK_V4) or walk.iif == "lo":
+        return None
+    if conf_or(walk, "all", "route_localnet") or conf_or(walk, walk.iif, "route_localnet"):
+        return None
+    key = conf_key(walk.iif, "route_localnet")
+    text = f"a loopback address on {walk.iif}: route_localnet is 0"
+    return Step("route", text, sysctl_origin(walk, key), kind="martian", key=key, packet=packet)
 
 
 def forwarding_off(walk: Walk) -> Step | None:

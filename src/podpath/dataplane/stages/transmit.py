@@ -7,12 +7,22 @@ import msgspec
 from podpath.dataplane.discovery import discovery_stopped
 from podpath.dataplane.errors import heard
 from podpath.dataplane.routing import address_type, select_address
-from podpath.dataplane.segment import Station, answerer, answers, is_wire, wire_answerer, wires
+from podpath.dataplane.segment import (
+    Station,
+    answerer,
+    answers,
+    held_in_silence,
+    is_wire,
+    wire_answerer,
+    wires,
+)
+from podpath.dataplane.stages.receive import conf_or
 from podpath.dataplane.walk import Outcome, Walk
-from podpath.model.addr import format_addr, is_v4
+from podpath.model.addr import format_addr, is_v4, make_prefix
 from podpath.model.flow import UDP, Packet
 from podpath.model.linux.link import Link
 from podpath.model.linux.neighbor import FdbEntry, Neighbor
+from podpath.model.network import Netns
 from podpath.model.trace import Disposition, Step, Symptom
 
 EVERY_MAC = "00:00:00:00:00:00"
@@ -99,7 +109,10 @@ def _resolve_segment(walk: Walk, link: Link, target: int, outcome: Outcome) -> O
         )
         if outcome is Outcome.WIRE:
             # the switch floods what no node has, and the owner of the address finds that the frame is not for it
-            walk.receiver = _by_mac(walk, entry.lladdr) or wire_answerer(walk.network, walk.netns, target)
+            asker = _asker(walk, link, target)
+            walk.receiver = _by_mac(walk, entry.lladdr) or wire_answerer(
+                walk.network, walk.netns, target, asker
+            )
         return outcome
     asker = _asker(walk, link, target)
     station = answerer(walk.network, walk.netns, link.name, target, asker)
@@ -133,10 +146,24 @@ def _found(
 
 def _asker(walk: Walk, link: Link, target: int) -> int:
     """The address an ARP request asks for: the packet's source if it is an own one, else the device's (arp_solicit)."""
-    if address_type(walk.netns, walk.packet.src) == "LOCAL":
-        return walk.packet.src
+    announce = (
+        max(conf_or(walk, "all", "arp_announce"), conf_or(walk, link.name, "arp_announce")) if walk.v4 else 0
+    )
+    source = walk.packet.src
+    if (
+        announce < 2
+        and address_type(walk.netns, source) == "LOCAL"
+        and not (announce and not _onlink(walk.netns, link, source, target))
+    ):
+        return source
     own = select_address(walk.netns, link.name, target, scope_link=True)
     return own.addr if own is not None else 0
+
+
+def _onlink(netns: Netns, link: Link, source: int, target: int) -> bool:
+    """Whether source and target share a subnet of a device (inet_addr_onlink)."""
+    subnets = [make_prefix(a.addr, a.length) for a in netns.addresses or () if a.dev == link.name]
+    return any(source in subnet and target in subnet for subnet in subnets)
 
 
 def resolve_on_bridge(walk: Walk, bridge: Link, target: int) -> Outcome:
@@ -153,13 +180,15 @@ def _has_uplink(walk: Walk, link: Link) -> bool:
 
 
 def _resolve_wire(walk: Walk, link: Link, target: int, entry: Neighbor | None, outcome: Outcome) -> Outcome:
-    station = wire_answerer(walk.network, walk.netns, target)
+    station = wire_answerer(walk.network, walk.netns, target, _asker(walk, link, target))
     if station is not None:
         if not station.link.up:
             return _unresolved(walk, link, target, entry)
         walk.receiver = station
         return _found(walk, link, station, target, entry, outcome)
     if entry is not None and entry.state in ("FAILED", "INCOMPLETE"):
+        return _unresolved(walk, link, target, entry)
+    if entry is None and held_in_silence(walk.network, walk.netns, target):
         return _unresolved(walk, link, target, entry)
     walk.dst_mac = entry.lladdr if entry is not None else ""
     return outcome
@@ -274,6 +303,7 @@ def encapsulate(walk: Walk) -> Outcome:
     )
     inner = walk.packet
     walk.close_hop()
+    walk.inner_related, walk.related = walk.related, None
     walk.inner, walk.inner_mac, walk.tunnel, walk.vni = (inner, walk.netns.id), walk.dst_mac, link, vni
     walk.packet = Packet(
         UDP,
