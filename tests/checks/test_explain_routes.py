@@ -160,7 +160,9 @@ def test_another_next_hop_that_gets_there_is_no_fault_of_the_route():
     network = no_route_to(healthy(HOST_GW), "n1", "10.244.2.0/24")
     network = cases.routes(network, "n1", lambda _: True, a_route("10.244.2.0/24", "eth0", "172.30.0.12"))
     found = named(network, pods)
-    assert {finding.code for finding in found} == {"unnamed-source-replaced"}, "n2 sees one direction, and masquerades it"
+    assert {finding.code for finding in found} == {"unnamed-source-replaced"}, (
+        "n2 sees one direction, and masquerades it"
+    )
     assert {str(finding.subject) for finding in found} == {"Node n2"}
 
 

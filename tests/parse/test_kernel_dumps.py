@@ -301,7 +301,11 @@ def test_bridge_ports(space):
     port = space.read(parse_bridge_link, "bridge -d -j link show")["p0"]
     assert (port.hairpin, port.isolated) == (True, True)
     links = {link.name: link for link in space.read(parse_ip_link, "ip -d -j link show")}
-    assert (links["p0"].master, links["br0"].bridge.vlan_filtering, links["p0"].port.hairpin) == ("br0", False, True)
+    assert (links["p0"].master, links["br0"].bridge.vlan_filtering, links["p0"].port.hairpin) == (
+        "br0",
+        False,
+        True,
+    )
 
 
 def test_bridge_vlans(space):

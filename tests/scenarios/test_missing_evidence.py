@@ -12,13 +12,21 @@ from tests.scenarios.faults import FAULTS
 from tests.scenarios.flows import disagreement, truth
 
 SOURCES = sorted(
-    {path.split("/")[-1] for path in bundle(VXLAN) if path.startswith("nodes/n1/") and "cni-net.d" not in path}
+    {
+        path.split("/")[-1]
+        for path in bundle(VXLAN)
+        if path.startswith("nodes/n1/") and "cni-net.d" not in path
+    }
 )
 FAULTY = "forward-policy-drop"
 
 
 def without(files: Files, source: str) -> Files:
-    return {path: content for path, content in files.items() if path.split("/")[-1] != source or path.startswith("api/")}
+    return {
+        path: content
+        for path, content in files.items()
+        if path.split("/")[-1] != source or path.startswith("api/")
+    }
 
 
 @pytest.mark.parametrize("name", [VXLAN, FAULTY, "hairpin-off"])
@@ -48,7 +56,9 @@ def test_flows_to_a_node_whose_state_is_missing_are_not_known() -> None:
 def test_pods_whose_namespaces_are_missing_are_not_guessed() -> None:
     files = {path: content for path, content in bundle(VXLAN).items() if "/pods/" not in path}
     network = build_network(VXLAN, files)
-    assert [t for flow in truth(bundle(VXLAN)) if (t := disagreement(network, flow)) not in ("", "unknown")] == []
+    assert [
+        t for flow in truth(bundle(VXLAN)) if (t := disagreement(network, flow)) not in ("", "unknown")
+    ] == []
 
 
 NODE_FAULTS = [
@@ -71,6 +81,8 @@ def test_without_any_object_a_fault_of_a_node_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", [VXLAN, "nftables-hostgw-healthy", "dual-healthy"])
 def test_without_any_object_a_healthy_cluster_is_silent(name: str) -> None:
-    diagnosis = diagnose(build_network(name, {p: c for p, c in bundle(name).items() if not p.startswith("api/")}))
+    diagnosis = diagnose(
+        build_network(name, {p: c for p, c in bundle(name).items() if not p.startswith("api/")})
+    )
     assert diagnosis.at_least(Severity.WARNING) == ()
     assert diagnosis.walked > 50

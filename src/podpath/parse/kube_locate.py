@@ -69,7 +69,10 @@ def _scalar(data: bytes, offset: int, path: tuple[str, ...]) -> str | None:
     next(tokens)
     try:
         return _decode_text(next(tokens).group())
-    except (msgspec.DecodeError, UnicodeDecodeError):  # of a broken object on the line of the one that is wanted
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+    ):  # of a broken object on the line of the one that is wanted
         return None
 
 
