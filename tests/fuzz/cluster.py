@@ -25,6 +25,7 @@ from podpath.cli.errors import UsageError
 from podpath.cli.flows import answered_flows, read_flows
 from podpath.diagnosis.run import diagnose
 from podpath.fixes.fill import filled
+from podpath.model.diagnosis import Diagnosis
 from podpath.model.finding import Severity
 from podpath.model.kube.cluster import Cluster
 from podpath.model.kube.meta import KubeObject
@@ -250,10 +251,12 @@ def _few_objects(content: bytes) -> bytes:
     return json.dumps(listed, indent=1).encode()
 
 
-def small_network(changes: Mapping[str, bytes] | None = None, name: str = IPTABLES) -> Network:
+def small_network(
+    changes: Mapping[str, bytes] | None = None, name: str = IPTABLES, *, large: bool = False
+) -> Network:
     """The network of a small bundle, some of whose files are others or (empty) are missing."""
     files = {path: content for path, content in {**small_bundle(name), **(changes or {})}.items() if content}
-    return build_network("fuzz", files)
+    return build_network("fuzz", files, large=large)
 
 
 def examine_bundle(name: str, data: bytes) -> None:
@@ -265,6 +268,22 @@ def examine_bundle(name: str, data: bytes) -> None:
         raise CheckCrashedError("\n".join(f"{one.code}: {one.traceback}" for one in diagnosis.crashed))
     encode_report(json_check(diagnosis, titles(), Severity.INFO))
     text_of(network, diagnosis, Style(), place="", lowest=Severity.INFO)
+
+
+def take_both_roads(data: bytes) -> None:
+    """A bundle that is handled as a large one gets the diagnosis that it gets when it is read whole."""
+    name = (IPTABLES, NFTABLES, POLICIES)[len(data) % 3]
+    changes = sections(data)
+    whole = diagnose(small_network(changes, name))
+    in_parts = diagnose(small_network(changes, name, large=True))
+    if in_parts.crashed:
+        raise CheckCrashedError("\n".join(f"{one.code}: {one.traceback}" for one in in_parts.crashed))
+    assert _summary(in_parts) == _summary(whole)
+
+
+def _summary(diagnosis: Diagnosis) -> object:
+    findings = sorted((one.code, str(one.subject), one.broken) for one in diagnosis.findings)
+    return diagnosis.walked, diagnosis.broken, len(diagnosis.undecided), findings
 
 
 class CheckCrashedError(AssertionError):

@@ -25,7 +25,7 @@ READING = ["podpath.parse", "podpath.bundle", "podpath.model"]
 """Where new paths count."""
 DIAGNOSING = ["podpath.assemble", "podpath.checks", "podpath.cli"]
 """... when a whole bundle is read; the data plane would be slow."""
-WHOLE = ("network", "network_nft", "network_policies", "flows")
+WHOLE = ("both_roads", "network", "network_nft", "network_policies", "flows")
 MOST_BYTES = 16_000
 SLOW_S = 2.0
 """A parser that takes longer for so little text is reported."""

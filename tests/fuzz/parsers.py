@@ -261,6 +261,7 @@ ROWS: tuple[Row, ...] = (
     Row("archive", cluster.read_archive, cluster.archive_samples),
     Row("redaction", cluster.redact_all, _redacted),
     Row("flows", cluster.ask_flows, cluster.flow_samples, slow=True),
+    Row("both_roads", cluster.take_both_roads, partial(cluster.bundle_samples, cluster.NFTABLES), slow=True),
     *(
         Row(name, partial(cluster.examine_bundle, bundle), partial(cluster.bundle_samples, bundle), slow=True)
         for name, bundle in WHOLE_BUNDLES.items()

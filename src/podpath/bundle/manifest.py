@@ -55,7 +55,7 @@ def decode(content: bytes, file: str = MANIFEST) -> Manifest:
             )
         manifest = msgspec.json.decode(content, type=Manifest)
         created_at(manifest, file)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(
             f"{file}: not a manifest ({error}): collect again, or remove the file to read the bundle without it"
         ) from error

@@ -37,7 +37,12 @@ def redact(path: str, content: bytes) -> tuple[bytes, list[str]]:
         try:
             return redact_objects(plural, content)
         except _NOT_AS_JSON:
-            return _redact_broken(content)
+            cleaned, removed = _redact_broken(content)
+        try:  # what is left may be JSON, now that a broken value is gone
+            cleaned, more = redact_objects(plural, cleaned)
+        except _NOT_AS_JSON:
+            more = []
+        return cleaned, [*removed, *more]
     content, removed = remove(content, _rules(path))
     return content, [f"line {line}: {reason}" for line, reason in removed]
 

@@ -45,7 +45,7 @@ def read_flows(path: str) -> list[FlowQuestion]:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
     try:
         entries = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is no JSON: {error}") from error
     if not isinstance(entries, list):
         raise UsageError(f"{path} holds no JSON list of flows")
