@@ -2,11 +2,13 @@
 
 import pytest
 
+from podpath.assemble.dump_lines import plain_lines
+from podpath.assemble.shared_rules import SharedRules
 from podpath.bundle import redact
 from podpath.parse.ipset_save import parse_ipset_save
 from podpath.parse.kube_lists import parse_cluster
 from podpath.parse.tc import parse_tc_filter
-from tests.fuzz.cluster import joined, small_network
+from tests.fuzz.cluster import joined, small_bundle, small_network
 from tests.fuzz.parsers import BY_NAME
 
 HUGE = b"9" * 5000
@@ -70,6 +72,32 @@ def test_redaction_of_what_is_no_json_is_done_once():
     content = b'{"items":[{"data":{"a":""}}],"b":"\xdb"}'  # no secret leaks: what is left to remove is empty
     clean, _ = redact("api/secrets.json", content)
     assert redact("api/secrets.json", clean) == (clean, [])
+
+
+def test_rules_with_carriage_returns_of_two_nodes_of_a_large_bundle_are_no_crash():
+    dumps = {
+        path: content for path, content in small_bundle().items() if path.endswith("-save")
+    }  # as `kubectl exec -t` gives them
+    network = small_network(
+        {path: content.replace(b"\n", b"\r\n") for path, content in dumps.items()}, large=True
+    )
+    assert all(netns.tables is not None for netns in network.namespaces.values())
+
+
+def test_a_line_that_begins_like_counters_is_left_as_it_is():
+    assert plain_lines("*filter\n[-A INPUT -j DROP\nCOMMIT\n")[1] == "[-A INPUT -j DROP"
+
+
+def test_a_rule_between_tables_is_noted_in_a_large_bundle():
+    first = (
+        "*filter\n:INPUT ACCEPT [0:0]\n:K - [0:0]\n-A INPUT -j K\nCOMMIT\n*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
+    )
+    second = first.replace("COMMIT\n*nat", "COMMIT\n-A K -j DROP\n*nat")
+    rules = SharedRules()
+    rules.parsed(first, "a", backend="nft", family="ip")
+    tables, lost = rules.parsed(second, "b", backend="nft", family="ip")
+    assert tables[0].chains["K"].rules == ()
+    assert len(lost) == 1
 
 
 def test_a_word_that_only_begins_like_a_filter_is_noted():

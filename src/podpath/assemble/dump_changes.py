@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from podpath.assemble.dump_lines import Run
+from podpath.assemble.dump_lines import Run, committed
 from podpath.assemble.shared_chains import OWN, Model, SharedChains
 from podpath.model.linux.netfilter import Chain
 from podpath.parse.iptables_index import LazyChains
@@ -37,10 +37,13 @@ class Changes:
         ours = [place for place in self._ours if place is not None]
         if len(ours) < len(self._ours):
             return False
+        commits = [committed(self._lines, place) for place in ours]
         ends = Run(len(self._lines), len(others), 0)
         for before, after in pairwise([Run(0, 0, 0), *self._runs, ends]):
             for at in range(before.ours + before.size, after.ours):
-                if not self._note(self._lines[at], bisect_right(ours, at) - 1, at):
+                table = bisect_right(ours, at) - 1
+                inside = table if table >= 0 and at < commits[table] else -1
+                if not self._note(self._lines[at], inside, at):
                     return False
             for at in range(before.theirs + before.size, after.theirs):
                 if not self._note(others[at], bisect_right(self._theirs, at) - 1, None):

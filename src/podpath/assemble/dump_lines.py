@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -9,13 +10,17 @@ MOST_RUNS = 4_000
 """Runs of equal lines beyond which two dumps have little in common; a node's own Pods make some dozens."""
 WINDOWS = (64, 1_024, 8_192)
 """How far the next line that both have is looked for."""
+_COUNTERS = re.compile(r"^\[[0-9]+:[0-9]+\] ", re.MULTILINE)
+"""``[12:840] -A FORWARD ...``"""
 
 
 def plain_lines(text: str) -> list[str]:
     """The lines of a dump without counters and times, which differ between nodes that have the same rules."""
+    if "\n[" in text:
+        text = _COUNTERS.sub("", text)
     lines = text.split("\n")
-    if "\n[" in text:  # ``[12:840] -A FORWARD ...``
-        lines = [line[line.find("]") + 2 :] if line.startswith("[") else line for line in lines]
+    if "\r" in text:  # a terminal's ends of lines: ``kubectl exec -t``
+        lines = [line.rstrip("\r") for line in lines]
     at = 0
     while at < len(lines):
         line = lines[at]
@@ -24,15 +29,16 @@ def plain_lines(text: str) -> list[str]:
         elif line.startswith(":") and " - [" not in line:
             lines[at] = line.partition(" [")[0]
         elif line and not line.startswith("*"):  # chains without a policy, and rules: on to behind the table
-            at = _committed(lines, at)
+            at = committed(lines, at) + 1
             continue
         at += 1
     return lines
 
 
-def _committed(lines: list[str], at: int) -> int:
+def committed(lines: list[str], start: int) -> int:
+    """The line that ends a table; behind the last one where none does."""
     try:
-        return lines.index("COMMIT", at) + 1
+        return lines.index("COMMIT", start)
     except ValueError:
         return len(lines)
 

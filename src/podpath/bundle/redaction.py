@@ -33,18 +33,22 @@ def redact(path: str, content: bytes) -> tuple[bytes, list[str]]:
     """
     path = normal(path)
     if path.startswith(API):
-        plural = path.rpartition("/")[2].partition(".json")[0]
-        try:
-            return redact_objects(plural, content)
-        except _NOT_AS_JSON:
-            cleaned, removed = _redact_broken(content)
-        try:  # what is left may be JSON, now that a broken value is gone
-            cleaned, more = redact_objects(plural, cleaned)
-        except _NOT_AS_JSON:
-            more = []
-        return cleaned, [*removed, *more]
+        return _redact_list(path.rpartition("/")[2].partition(".json")[0], content)
     content, removed = remove(content, _rules(path))
     return content, [f"line {line}: {reason}" for line, reason in removed]
+
+
+def _redact_list(plural: str, content: bytes) -> tuple[bytes, list[str]]:
+    """What should be a JSON list of API objects."""
+    try:
+        return redact_objects(plural, content)
+    except _NOT_AS_JSON:
+        cleaned, removed = _redact_broken(content)
+    try:  # what is left may be JSON, now that a broken value is gone
+        cleaned, more = redact_objects(plural, cleaned)
+    except _NOT_AS_JSON:
+        return cleaned, removed
+    return cleaned, [*removed, *more]
 
 
 def _rules(path: str) -> tuple[Rule, ...]:
